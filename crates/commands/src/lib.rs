@@ -1,0 +1,1 @@
+//! Data commands: one file an idea, one folder a group.

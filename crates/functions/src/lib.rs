@@ -1,0 +1,1 @@
+//! The function engine: sessions, plans, executions and registrations between two doors.

@@ -1,0 +1,1 @@
+//! The data: databases, entries, values, expiry, scan and events.

@@ -1,0 +1,1 @@
+//! The Redis wire protocol: bytes to requests and replies, and back.

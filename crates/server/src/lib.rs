@@ -1,0 +1,1 @@
+//! The standalone host: listener, connections, event loop and dispatch.

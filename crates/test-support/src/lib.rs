@@ -1,0 +1,1 @@
+//! The golden-script runner and its targets, for tests only.

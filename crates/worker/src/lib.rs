@@ -1,0 +1,1 @@
+//! Python worker processes behind the function engine's worker door.
