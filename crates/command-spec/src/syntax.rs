@@ -149,11 +149,7 @@ impl Parser<'_> {
             alternatives.push(if sequence.len() == 1 {
                 sequence.remove(0)
             } else {
-                group(
-                    &sequence.first().map_or("options", |first| &first.name).to_owned(),
-                    ArgumentKind::Block,
-                    sequence,
-                )
+                block(sequence)
             });
             let word = self.peek().expect("a bracket is closed").to_owned();
             self.at += 1;
@@ -184,6 +180,11 @@ fn leaf(name: &str, kind: ArgumentKind, token: Option<&str>) -> Argument {
         multiple: false,
         children: Vec::new(),
     }
+}
+
+fn block(children: Vec<Argument>) -> Argument {
+    let name = children.first().map_or("options".to_owned(), |first| first.name.clone());
+    group(&name, ArgumentKind::Block, children)
 }
 
 fn group(name: &str, kind: ArgumentKind, children: Vec<Argument>) -> Argument {
