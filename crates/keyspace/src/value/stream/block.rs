@@ -78,6 +78,9 @@ pub(super) struct Block {
     base: StreamId,
     name_count: usize,
     names_len: usize,
+    /// Where the records begin that are worth reading: all before are deleted, as they are in a log that is trimmed
+    /// entry by entry.
+    records_at: usize,
     live: usize,
     deleted: usize,
     bytes: Vec<u8>,
@@ -96,7 +99,15 @@ impl Block {
             name_count += 1;
         }
         let names_len = bytes.len();
-        let mut block = Block { base: id, name_count, names_len, live: 0, deleted: 0, bytes };
+        let mut block = Block {
+            base: id,
+            name_count,
+            names_len,
+            records_at: names_len,
+            live: 0,
+            deleted: 0,
+            bytes,
+        };
         block.push(id, fields);
         block
     }
@@ -178,7 +189,8 @@ impl Block {
                 if record.deleted {
                     return false;
                 }
-                self.mark_deleted(at);
+                let following = self.bytes.len() - records.rest.len();
+                self.mark_deleted(at, following);
                 self.compact();
                 return true;
             }
@@ -188,27 +200,30 @@ impl Block {
     /// Deletes from the front for as long as `condition` holds, and says how many.
     pub(super) fn delete_while(&mut self, mut condition: impl FnMut(StreamId) -> bool) -> usize {
         let live_before = self.live;
-        let mut at = self.names_len;
-        loop {
-            let mut records = Records { block: self, rest: &self.bytes[at..] };
-            let Some(record) = records.next() else { break };
+        let mut records = self.records();
+        while let Some(record) = records.next() {
             let following = self.bytes.len() - records.rest.len();
-            if !record.deleted {
-                if !condition(record.entry.id) {
-                    break;
-                }
-                self.mark_deleted(at);
+            if record.deleted {
+                self.records_at = following;
+            } else if condition(record.entry.id) {
+                self.mark_deleted(self.records_at, following);
+            } else {
+                break;
             }
-            at = following;
+            records = self.records();
         }
         self.compact();
         live_before - self.live
     }
 
-    fn mark_deleted(&mut self, at: usize) {
+    /// Deletes the live record from `at` up to the `following` one.
+    fn mark_deleted(&mut self, at: usize, following: usize) {
         self.bytes[at] |= DELETED;
         self.live -= 1;
         self.deleted += 1;
+        if at == self.records_at {
+            self.records_at = following;
+        }
     }
 
     /// Drops what is deleted once it outnumbers what is not, so that each entry is moved at most once per deletion.
@@ -228,11 +243,12 @@ impl Block {
         }
         kept.shrink_to_fit();
         self.bytes = kept;
+        self.records_at = self.names_len;
         self.deleted = 0;
     }
 
     fn records(&self) -> Records<'_> {
-        Records { block: self, rest: &self.bytes[self.names_len..] }
+        Records { block: self, rest: &self.bytes[self.records_at..] }
     }
 
     fn names(&self) -> &[u8] {
@@ -408,13 +424,13 @@ fn bytes_size(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    type Pair = (&'static str, &'static str);
+    type Pair<'a> = (&'a str, &'a str);
 
     fn id(ms: u64, seq: u64) -> StreamId {
         StreamId::new(ms, seq)
     }
 
-    fn pairs<'a>(fields: &'a [Pair]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+    fn pairs<'a>(fields: &'a [Pair<'a>]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
         fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
     }
 
@@ -432,28 +448,25 @@ mod tests {
 
     #[test]
     fn entries_come_back_as_they_were_from_either_end() {
-        let long = "v".repeat(70_000);
+        let long = &*"v".repeat(70_000);
         let first: &[(&str, &str)] = &[("a", "1"), ("b", "")];
         let other: &[(&str, &str)] = &[("a", "3")];
-        let third: &[(&str, &str)] = &[("a", "4"), ("b", &long)];
+        let third: &[(&str, &str)] = &[("a", "4"), ("b", long)];
         let written = [
             (id(5, u64::MAX - 1), first),
             (id(5, u64::MAX), other),
             (id(6, u64::MAX), third),
             (id(u64::MAX, 7), &[("a", "5"), ("c", "6"), ("b", "7")]),
         ];
-        let as_bytes = |fields: &[(&'_ str, &'_ str)]| -> Vec<(Vec<u8>, Vec<u8>)> {
+        let bytes = |fields: &[(&str, &str)]| -> Vec<(Vec<u8>, Vec<u8>)> {
             fields
                 .iter()
                 .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
                 .collect()
         };
-        let iterate = |index: usize| {
-            written[index].1.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-        };
-        let mut block = Block::new(written[0].0, iterate(0));
-        for index in 1..written.len() {
-            block.push(written[index].0, iterate(index));
+        let mut block = Block::new(written[0].0, pairs(written[0].1));
+        for (id, fields) in &written[1..] {
+            block.push(*id, pairs(fields));
         }
 
         let read = |entry: Entry| {
@@ -464,7 +477,7 @@ mod tests {
             (entry.id, fields)
         };
         let mut expected: Vec<_> =
-            written.iter().map(|(id, fields)| (*id, as_bytes(fields))).collect();
+            written.iter().map(|(id, fields)| (*id, bytes(fields))).collect();
         assert_eq!(block.entries().map(read).collect::<Vec<_>>(), expected);
         expected.reverse();
         assert_eq!(block.entries().rev().map(read).collect::<Vec<_>>(), expected);
