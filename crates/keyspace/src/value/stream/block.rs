@@ -81,7 +81,10 @@ pub(super) struct Block {
     /// Where the records begin that are worth reading: all before are deleted, as they are in a log that is trimmed
     /// entry by entry.
     records_at: usize,
+    /// How many entries it ever had. The limit is on these, as in Redis: approximate trims then find the same blocks.
+    ever: usize,
     live: usize,
+    /// How many deleted ones still take up room.
     deleted: usize,
     bytes: Vec<u8>,
 }
@@ -104,6 +107,7 @@ impl Block {
             name_count,
             names_len,
             records_at: names_len,
+            ever: 0,
             live: 0,
             deleted: 0,
             bytes,
@@ -126,7 +130,7 @@ impl Block {
             0 => BlockLimits::BYTES_MAX,
             max => max.min(BlockLimits::BYTES_MAX),
         };
-        let full = limits.entries_max != 0 && self.live + self.deleted >= limits.entries_max;
+        let full = limits.entries_max != 0 && self.ever >= limits.entries_max;
         !full && self.bytes.len() + payload_len < bytes_max
     }
 
@@ -167,6 +171,7 @@ impl Block {
         }
         let len = self.bytes.len() - start;
         put_varint_backwards(&mut self.bytes, len as u64);
+        self.ever += 1;
         self.live += 1;
     }
 
@@ -533,6 +538,13 @@ mod tests {
         assert!(
             block.has_room(1, BlockLimits { entries_max: 0, bytes_max: block.bytes.len() + 2 })
         );
+    }
+
+    #[test]
+    fn deleted_entries_count_towards_a_full_block() {
+        let mut block = block_of(10);
+        (1..10).for_each(|ms| assert!(block.delete(id(ms, 0))));
+        assert!(!block.has_room(1, BlockLimits { entries_max: 10, bytes_max: 0 }));
     }
 
     #[test]

@@ -219,9 +219,9 @@ impl Log {
         Ok(())
     }
 
-    /// Whether an entry after `start` (or at it) may have been deleted from among the others.
+    /// Whether an entry after `start` (or at it) may have been deleted from among those that are there.
     pub(super) fn may_have_holes_from(&self, start: StreamId) -> bool {
-        self.len > 0 && self.max_deleted_id != StreamId::MIN && start <= self.max_deleted_id
+        self.has_holes() && start <= self.max_deleted_id
     }
 
     /// How many entries had been added when `id` was, where that can still be told.
@@ -232,15 +232,10 @@ impl Log {
         if self.len == 0 && id <= self.last_id {
             return Some(self.entries_added);
         }
-        if id != StreamId::MIN && id < self.max_deleted_id {
-            return None;
-        }
         if id == self.last_id {
             return Some(self.entries_added);
         }
-        let whole_behind_first =
-            self.max_deleted_id == StreamId::MIN || self.max_deleted_id < self.first_id;
-        if id > self.last_id || id > self.first_id || !whole_behind_first {
+        if id > self.last_id || id > self.first_id || self.has_holes() {
             return None;
         }
         let before_first = self.entries_added.saturating_sub(self.len as u64);
@@ -269,6 +264,11 @@ impl Log {
         self.blocks_bytes = self.blocks_bytes - before + block.capacity();
         self.len -= deleted;
         assert!(block.live() > 0, "a block that goes as a whole is removed before");
+    }
+
+    /// Whether a deletion may have been after the first entry; those before leave no gap.
+    fn has_holes(&self) -> bool {
+        self.len > 0 && self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= self.first_id
     }
 
     fn find_first(&mut self) {
@@ -417,6 +417,18 @@ mod tests {
         assert_eq!(log.set_id(id(7), None, None), Err(SetIdError::BelowMaxDeleted));
         assert_eq!(log.set_id(id(9), None, Some(StreamId::MIN)), Ok(()));
         assert_eq!(log.max_deleted_id(), id(8));
+    }
+
+    #[test]
+    fn what_was_deleted_before_the_first_entry_leaves_no_hole() {
+        let mut log = log_of(5);
+        log.delete(id(1));
+        log.delete(id(2));
+        assert!(!log.may_have_holes_from(StreamId::MIN));
+        assert_eq!((log.entries_added_at(id(1)), log.entries_added_at(id(3))), (Some(2), Some(3)));
+        log.delete(id(4));
+        assert!(log.may_have_holes_from(id(3)));
+        assert_eq!((log.entries_added_at(id(1)), log.entries_added_at(id(3))), (None, None));
     }
 
     #[test]
