@@ -11,6 +11,10 @@
 //! The length at the end is what lets a reader walk towards the front.
 
 use super::StreamId;
+use super::varint::{
+    bytes_size, put_bytes, put_varint, put_varint_backwards, take_bytes, take_varint,
+    take_varint_backwards, varint_size,
+};
 
 /// How much one block may hold; 0 stands for no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -360,71 +364,6 @@ fn take_record<'a>(from: &mut &'a [u8], block: &'a Block) -> Record<'a> {
     Record { deleted: flags & DELETED != 0, entry }
 }
 
-fn put_varint(to: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        to.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    to.push(number as u8);
-}
-
-fn take_varint(from: &mut &[u8]) -> u64 {
-    let mut number = 0;
-    let mut shift = 0;
-    loop {
-        let byte = from[0];
-        *from = &from[1..];
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return number;
-        }
-        shift += 7;
-    }
-}
-
-fn varint_size(number: u64) -> usize {
-    let bits = (u64::BITS - number.leading_zeros()).max(1);
-    bits.div_ceil(7) as usize
-}
-
-/// The mirror image of a varint: it is read from its last byte.
-fn put_varint_backwards(to: &mut Vec<u8>, number: u64) {
-    let start = to.len();
-    put_varint(to, number);
-    to[start..].reverse();
-}
-
-fn take_varint_backwards(from: &mut &[u8]) -> u64 {
-    let mut number = 0;
-    let mut shift = 0;
-    loop {
-        let last = from.len() - 1;
-        let byte = from[last];
-        *from = &from[..last];
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return number;
-        }
-        shift += 7;
-    }
-}
-
-fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
-    put_varint(to, bytes.len() as u64);
-    to.extend_from_slice(bytes);
-}
-
-fn take_bytes<'a>(from: &mut &'a [u8]) -> &'a [u8] {
-    let len = take_varint(from) as usize;
-    let (bytes, rest) = from.split_at(len);
-    *from = rest;
-    bytes
-}
-
-fn bytes_size(bytes: &[u8]) -> usize {
-    varint_size(bytes.len() as u64) + bytes.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -553,19 +492,5 @@ mod tests {
         assert_eq!(BlockLimits { entries_max: 1, bytes_max: 0 }.trim_limit(), 100);
         assert_eq!(BlockLimits { entries_max: 0, bytes_max: 0 }.trim_limit(), 10_000);
         assert_eq!(BlockLimits { entries_max: usize::MAX, bytes_max: 0 }.trim_limit(), 1_000_000);
-    }
-
-    #[test]
-    fn numbers_survive_both_ways_of_writing_them() {
-        for number in [0, 1, 127, 128, 16383, 16384, u64::MAX] {
-            let mut forward = Vec::new();
-            put_varint(&mut forward, number);
-            assert_eq!(forward.len(), varint_size(number));
-            assert_eq!(take_varint(&mut &forward[..]), number);
-
-            let mut backward = Vec::new();
-            put_varint_backwards(&mut backward, number);
-            assert_eq!(take_varint_backwards(&mut &backward[..]), number);
-        }
     }
 }

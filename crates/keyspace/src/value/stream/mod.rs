@@ -6,6 +6,7 @@ mod id;
 mod id_spec;
 mod log;
 mod reading;
+mod varint;
 
 use std::collections::BTreeMap;
 
