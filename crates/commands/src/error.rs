@@ -35,7 +35,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::WrongType => f.write_str("WRONGTYPE Operation against a key holding the wrong kind of value"),
+            Error::WrongType => {
+                f.write_str("WRONGTYPE Operation against a key holding the wrong kind of value")
+            }
             Error::Argument(error) => error.fmt(f),
             Error::NoSuchKey => f.write_str("ERR no such key"),
             Error::OutOfRange(what) => write!(f, "ERR {what} is out of range"),

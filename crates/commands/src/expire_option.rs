@@ -23,7 +23,12 @@ impl Time {
     }
 
     /// As [`Time::moment`], for commands that refuse times that are not positive.
-    pub(crate) fn positive_moment(self, amount: i64, now_ms: i64, command: &'static str) -> Result<i64> {
+    pub(crate) fn positive_moment(
+        self,
+        amount: i64,
+        now_ms: i64,
+        command: &'static str,
+    ) -> Result<i64> {
         let moment = if amount > 0 { self.moment(amount, now_ms) } else { None };
         moment.ok_or_else(|| invalid_time(command).into())
     }

@@ -6,9 +6,9 @@
 mod command;
 mod decimal;
 mod error;
+mod expire_option;
 mod generic;
 pub mod glob;
-mod expire_option;
 mod reply;
 mod scan_option;
 mod string;

@@ -27,7 +27,8 @@ pub(crate) fn run_one(keyspace: &mut Keyspace, line: &str) -> Reply {
         .find(|command| command.spec.name == name)
         .map(|command| (command, 1))
         .or_else(|| {
-            let subcommand = format!("{name}|{}", String::from_utf8_lossy(words.get(1)?).to_lowercase());
+            let subcommand =
+                format!("{name}|{}", String::from_utf8_lossy(words.get(1)?).to_lowercase());
             all().find(|command| command.spec.name == subcommand).map(|command| (command, 2))
         })
         .unwrap_or_else(|| panic!("no command {name}"));

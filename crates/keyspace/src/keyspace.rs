@@ -1,10 +1,12 @@
 use crate::access::{AccessClock, AccessPolicy, LfuOptions};
+use crate::awaited::Awaited;
 use crate::database::Database;
 use crate::entry::Entry;
 use crate::event::{Event, EventKind, Interest};
 use crate::expiry::{ExpiryCycle, has_passed};
 use crate::key_hash::{KeyHash, Seeded};
 use crate::lazy::{Garbage, Sink};
+use crate::random::Random;
 use crate::statistics::{DatabaseStatistics, Statistics};
 use crate::store::Store;
 use crate::table::Place;
@@ -27,6 +29,8 @@ pub struct Keyspace {
     interest: Interest,
     events: Vec<Event>,
     pub(crate) watches: Watches,
+    pub(crate) awaited: Awaited,
+    pub(crate) random: Random,
     pub(crate) statistics: Statistics,
     pub(crate) cycle: ExpiryCycle,
     sink: Sink,
@@ -44,6 +48,8 @@ impl Keyspace {
             interest: Interest::EMPTY,
             events: Vec::new(),
             watches: Watches::new(options.databases),
+            awaited: Awaited::new(options.databases),
+            random: Random::new(options.seed),
             statistics: Statistics::default(),
             cycle: ExpiryCycle::default(),
             sink: Box::new(drop),
@@ -100,6 +106,7 @@ impl Keyspace {
                 [a, b].iter().any(|&db| stores[db].table().find(hash, key).is_some())
             });
         }
+        [a, b].iter().for_each(|&db| self.awaited.all_written(db));
         self.cycle.restart();
         self.dirty += 1;
     }
@@ -210,6 +217,29 @@ impl Keyspace {
         let hash = self.key_hash.hash(key);
         self.locate(db, hash, key);
         self.watches.is_unchanged(db, key, version)
+    }
+}
+
+/// Keys that blocked clients wait for.
+impl Keyspace {
+    /// Begins to wait for writes to a key, once for each call.
+    pub fn await_key(&mut self, db: usize, key: &[u8]) {
+        self.awaited.add(db, key);
+    }
+
+    /// Takes one [`Keyspace::await_key`] back.
+    pub fn stop_awaiting(&mut self, db: usize, key: &[u8]) {
+        self.awaited.remove(db, key);
+    }
+
+    #[inline]
+    pub fn has_ready_keys(&self) -> bool {
+        self.awaited.has_ready()
+    }
+
+    /// The awaited keys that were written since the last call, in that order.
+    pub fn take_ready_keys(&mut self) -> Vec<(usize, Box<[u8]>)> {
+        self.awaited.take_ready()
     }
 }
 

@@ -6,6 +6,7 @@
 //! Commands see a [`Database`].
 
 mod access;
+mod awaited;
 mod database;
 mod entry;
 mod event;
@@ -13,6 +14,7 @@ mod expiry;
 mod key_hash;
 mod keyspace;
 mod lazy;
+mod random;
 mod scan;
 mod segment;
 mod statistics;

@@ -55,10 +55,15 @@ fn database_index(database: &Database, index: i64) -> Result<usize> {
 }
 
 pub(crate) const MOVE: Command = Command {
-    spec: CommandSpec::new("move", Group::Generic, Arity::Exactly(3), "Moves a key to another database.")
-        .flags(Flags::WRITE.and(Flags::FAST))
-        .keys(Keys::First)
-        .syntax("key db"),
+    spec: CommandSpec::new(
+        "move",
+        Group::Generic,
+        Arity::Exactly(3),
+        "Moves a key to another database.",
+    )
+    .flags(Flags::WRITE.and(Flags::FAST))
+    .keys(Keys::First)
+    .syntax("key db"),
     run: move_key,
 };
 
@@ -94,7 +99,10 @@ mod tests {
         assert_eq!(run("SET a 1 EX 9 \n COPY a b \n TTL b"), Reply::Integer(9));
         assert_eq!(run("MSET a 1 b 2 \n COPY a b"), Reply::Integer(0));
         assert_eq!(run("MSET a 1 b 2 \n COPY a b REPLACE \n GET b"), bulk("1"));
-        assert_eq!(run("SET a 1 \n COPY a a"), error("ERR source and destination objects are the same"));
+        assert_eq!(
+            run("SET a 1 \n COPY a a"),
+            error("ERR source and destination objects are the same")
+        );
         assert_eq!(run("SET a 1 \n COPY a a DB 99"), error("ERR DB index is out of range"));
     }
 
@@ -102,6 +110,9 @@ mod tests {
     fn a_moved_key_is_gone_here() {
         assert_eq!(run("SET a 1 \n MOVE a 1 \n EXISTS a"), Reply::Integer(0));
         assert_eq!(run("MOVE a 1"), Reply::Integer(0));
-        assert_eq!(run("SET a 1 \n MOVE a 0"), error("ERR source and destination objects are the same"));
+        assert_eq!(
+            run("SET a 1 \n MOVE a 0"),
+            error("ERR source and destination objects are the same")
+        );
     }
 }

@@ -9,23 +9,28 @@ pub(crate) const DEL: Command = Command {
         .flags(Flags::WRITE)
         .keys(Keys::ALL)
         .syntax("key [key ...]"),
-    run: |database, args, reply| delete(database, args, reply, Database::remove),
+    run: |database, args, reply| delete(database, args, reply, |database, key| database.remove(key)),
 };
 
 pub(crate) const UNLINK: Command = Command {
-    spec: CommandSpec::new("unlink", Group::Generic, Arity::AtLeast(2), "Asynchronously deletes one or more keys.")
-        .flags(Flags::WRITE.and(Flags::FAST))
-        .keys(Keys::ALL)
-        .since("4.0.0")
-        .syntax("key [key ...]"),
-    run: |database, args, reply| delete(database, args, reply, Database::unlink),
+    spec: CommandSpec::new(
+        "unlink",
+        Group::Generic,
+        Arity::AtLeast(2),
+        "Asynchronously deletes one or more keys.",
+    )
+    .flags(Flags::WRITE.and(Flags::FAST))
+    .keys(Keys::ALL)
+    .since("4.0.0")
+    .syntax("key [key ...]"),
+    run: |database, args, reply| delete(database, args, reply, |database, key| database.unlink(key)),
 };
 
 fn delete(
     database: &mut Database,
     mut args: Args,
     reply: &mut ReplyWriter,
-    remove: fn(&mut Database, &[u8]) -> bool,
+    remove: fn(&mut Database<'_>, &[u8]) -> bool,
 ) -> Result {
     let mut deleted = 0;
     for key in args.rest() {

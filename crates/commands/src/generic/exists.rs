@@ -5,10 +5,15 @@ use resp::ReplyWriter;
 use crate::{Command, Result};
 
 pub(crate) const EXISTS: Command = Command {
-    spec: CommandSpec::new("exists", Group::Generic, Arity::AtLeast(2), "Determines whether one or more keys exist.")
-        .flags(Flags::READONLY.and(Flags::FAST))
-        .keys(Keys::ALL)
-        .syntax("key [key ...]"),
+    spec: CommandSpec::new(
+        "exists",
+        Group::Generic,
+        Arity::AtLeast(2),
+        "Determines whether one or more keys exist.",
+    )
+    .flags(Flags::READONLY.and(Flags::FAST))
+    .keys(Keys::ALL)
+    .syntax("key [key ...]"),
     run: exists,
 };
 

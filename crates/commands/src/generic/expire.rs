@@ -130,11 +130,16 @@ fn expire(
 }
 
 pub(crate) const PERSIST: Command = Command {
-    spec: CommandSpec::new("persist", Group::Generic, Arity::Exactly(2), "Removes the expiration time of a key.")
-        .flags(Flags::WRITE.and(Flags::FAST))
-        .keys(Keys::First)
-        .since("2.2.0")
-        .syntax("key"),
+    spec: CommandSpec::new(
+        "persist",
+        Group::Generic,
+        Arity::Exactly(2),
+        "Removes the expiration time of a key.",
+    )
+    .flags(Flags::WRITE.and(Flags::FAST))
+    .keys(Keys::First)
+    .since("2.2.0")
+    .syntax("key"),
     run: persist,
 };
 
@@ -178,7 +183,10 @@ mod tests {
 
     #[test]
     fn ends_beyond_sixty_four_bits_are_refused() {
-        assert_eq!(run("SET k v \n EXPIRE k 9223372036854775807"), error("ERR invalid expire time in 'expire' command"));
+        assert_eq!(
+            run("SET k v \n EXPIRE k 9223372036854775807"),
+            error("ERR invalid expire time in 'expire' command")
+        );
     }
 
     #[test]

@@ -5,8 +5,13 @@ use resp::ReplyWriter;
 use crate::{Command, Error, Result};
 
 pub(crate) const DBSIZE: Command = Command {
-    spec: CommandSpec::new("dbsize", Group::Server, Arity::Exactly(1), "Returns the number of keys in the database.")
-        .flags(Flags::READONLY.and(Flags::FAST)),
+    spec: CommandSpec::new(
+        "dbsize",
+        Group::Server,
+        Arity::Exactly(1),
+        "Returns the number of keys in the database.",
+    )
+    .flags(Flags::READONLY.and(Flags::FAST)),
     run: dbsize,
 };
 
@@ -17,9 +22,14 @@ fn dbsize(database: &mut Database, _args: Args, reply: &mut ReplyWriter) -> Resu
 }
 
 pub(crate) const FLUSHDB: Command = Command {
-    spec: CommandSpec::new("flushdb", Group::Server, Arity::AtLeast(1), "Removes all keys from the current database.")
-        .flags(Flags::WRITE)
-        .syntax("[ASYNC|SYNC]"),
+    spec: CommandSpec::new(
+        "flushdb",
+        Group::Server,
+        Arity::AtLeast(1),
+        "Removes all keys from the current database.",
+    )
+    .flags(Flags::WRITE)
+    .syntax("[ASYNC|SYNC]"),
     run: flushdb,
 };
 

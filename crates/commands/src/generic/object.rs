@@ -28,7 +28,9 @@ fn encoding(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) ->
         None => reply.null(),
         Some(ValueRef::String(StringRef::Int(_))) => reply.text("int"),
         // Redis embeds strings of up to 44 bytes in their object; clients and tests know the name.
-        Some(ValueRef::String(StringRef::Bytes(bytes))) => reply.text(if bytes.len() <= 44 { "embstr" } else { "raw" }),
+        Some(ValueRef::String(StringRef::Bytes(bytes))) => {
+            reply.text(if bytes.len() <= 44 { "embstr" } else { "raw" })
+        }
         Some(ValueRef::Object(object)) => reply.text(object.encoding()),
     }
     Ok(())
@@ -52,7 +54,11 @@ pub(crate) const REFCOUNT: Command = Command {
 fn refcount(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let key = args.bytes()?;
 
-    if database.contains(key) { reply.integer(1) } else { reply.null() }
+    if database.contains(key) {
+        reply.integer(1)
+    } else {
+        reply.null()
+    }
     Ok(())
 }
 

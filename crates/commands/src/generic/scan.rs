@@ -6,10 +6,15 @@ use crate::scan_option::{ScanOptions, parse_cursor};
 use crate::{Command, Error, Result, glob};
 
 pub(crate) const SCAN: Command = Command {
-    spec: CommandSpec::new("scan", Group::Generic, Arity::AtLeast(2), "Iterates over the key names in the database.")
-        .flags(Flags::READONLY)
-        .since("2.8.0")
-        .syntax("cursor [MATCH pattern] [COUNT count] [TYPE type]"),
+    spec: CommandSpec::new(
+        "scan",
+        Group::Generic,
+        Arity::AtLeast(2),
+        "Iterates over the key names in the database.",
+    )
+    .flags(Flags::READONLY)
+    .since("2.8.0")
+    .syntax("cursor [MATCH pattern] [COUNT count] [TYPE type]"),
     run: scan,
 };
 
@@ -28,7 +33,8 @@ fn scan(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
 
     let mut keys: Vec<Vec<u8>> = Vec::new();
     let next = database.scan(cursor, options.count, &mut |key, value| {
-        let of_type = wanted_type.as_ref().is_none_or(|wanted| wanted == value.type_of().name().as_bytes());
+        let of_type =
+            wanted_type.as_ref().is_none_or(|wanted| wanted == value.type_of().name().as_bytes());
         if of_type && options.allows(key) {
             keys.push(key.to_vec());
         }
@@ -59,7 +65,7 @@ fn keys(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
 
     let mark = reply.begin();
     let mut count = 0;
-    database.for_each_key(&mut |key| {
+    database.for_each_key(|key: &[u8]| {
         if glob::matches(pattern, key) {
             reply.bulk(key);
             count += 1;

@@ -16,7 +16,9 @@ pub(crate) const TTL: Command = Command {
     .flags(FLAGS)
     .keys(Keys::First)
     .syntax("key"),
-    run: |database, args, reply| tell(database, args, reply, |at_ms, now_ms| ((at_ms - now_ms).max(0) + 500) / 1000),
+    run: |database, args, reply| {
+        tell(database, args, reply, |at_ms, now_ms| ((at_ms - now_ms).max(0) + 500) / 1000)
+    },
 };
 
 pub(crate) const PTTL: Command = Command {
@@ -30,7 +32,9 @@ pub(crate) const PTTL: Command = Command {
     .keys(Keys::First)
     .since("2.6.0")
     .syntax("key"),
-    run: |database, args, reply| tell(database, args, reply, |at_ms, now_ms| (at_ms - now_ms).max(0)),
+    run: |database, args, reply| {
+        tell(database, args, reply, |at_ms, now_ms| (at_ms - now_ms).max(0))
+    },
 };
 
 pub(crate) const EXPIRETIME: Command = Command {

@@ -36,11 +36,16 @@ fn append(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
 }
 
 pub(crate) const STRLEN: Command = Command {
-    spec: CommandSpec::new("strlen", Group::String, Arity::Exactly(2), "Returns the length of a string value.")
-        .flags(Flags::READONLY.and(Flags::FAST))
-        .keys(Keys::First)
-        .since("2.2.0")
-        .syntax("key"),
+    spec: CommandSpec::new(
+        "strlen",
+        Group::String,
+        Arity::Exactly(2),
+        "Returns the length of a string value.",
+    )
+    .flags(Flags::READONLY.and(Flags::FAST))
+    .keys(Keys::First)
+    .since("2.2.0")
+    .syntax("key"),
     run: strlen,
 };
 

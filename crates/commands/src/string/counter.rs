@@ -78,7 +78,13 @@ fn decrby(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
     add(database, key, increment, EventKind::DECRBY, reply)
 }
 
-fn add(database: &mut Database, key: &[u8], increment: i64, event: EventKind, reply: &mut ReplyWriter) -> Result {
+fn add(
+    database: &mut Database,
+    key: &[u8],
+    increment: i64,
+    event: EventKind,
+    reply: &mut ReplyWriter,
+) -> Result {
     let value = database.update_int(key, |old| {
         let old = match old {
             None => 0,
@@ -109,7 +115,10 @@ mod tests {
 
     #[test]
     fn what_is_no_integer_or_would_overflow_is_refused_and_kept() {
-        assert_eq!(run("SET n 1.5 \n INCR n"), error("ERR value is not an integer or out of range"));
+        assert_eq!(
+            run("SET n 1.5 \n INCR n"),
+            error("ERR value is not an integer or out of range")
+        );
         assert_eq!(
             run("SET n 9223372036854775807 \n INCR n"),
             error("ERR increment or decrement would overflow")

@@ -30,7 +30,9 @@ fn incrbyfloat(database: &mut Database, mut args: Args, reply: &mut ReplyWriter)
     };
     let sum = add_decimals(&old, increment).map_err(|error| match error {
         crate::decimal::DecimalError::NotANumber => Error::Argument(ArgError::NotFloat),
-        crate::decimal::DecimalError::NotFinite => Error::text("ERR increment would produce NaN or Infinity"),
+        crate::decimal::DecimalError::NotFinite => {
+            Error::text("ERR increment would produce NaN or Infinity")
+        }
     })?;
     database.set_string(key, sum.as_bytes(), Expiry::Keep);
     database.changed(EventKind::INCRBYFLOAT, key);

@@ -7,10 +7,15 @@ use crate::reply::write_string;
 use crate::{Command, Error, Result};
 
 pub(crate) const GET: Command = Command {
-    spec: CommandSpec::new("get", Group::String, Arity::Exactly(2), "Returns the string value of a key.")
-        .flags(Flags::READONLY.and(Flags::FAST))
-        .keys(Keys::First)
-        .syntax("key"),
+    spec: CommandSpec::new(
+        "get",
+        Group::String,
+        Arity::Exactly(2),
+        "Returns the string value of a key.",
+    )
+    .flags(Flags::READONLY.and(Flags::FAST))
+    .keys(Keys::First)
+    .syntax("key"),
     run: get,
 };
 
@@ -181,7 +186,10 @@ mod tests {
     fn getex_moves_the_end_or_takes_it_away() {
         assert_eq!(run("SET k v \n GETEX k EX 100 \n TTL k"), Reply::Integer(100));
         assert_eq!(run("SET k v EX 50 \n GETEX k PERSIST \n TTL k"), Reply::Integer(-1));
-        assert_eq!(run("SET k v \n GETEX k EX 0"), error("ERR invalid expire time in 'getex' command"));
+        assert_eq!(
+            run("SET k v \n GETEX k EX 0"),
+            error("ERR invalid expire time in 'getex' command")
+        );
         assert_eq!(run("SET k v \n GETEX k PXAT 1 \n EXISTS k"), Reply::Integer(0));
     }
 }

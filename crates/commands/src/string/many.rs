@@ -106,7 +106,10 @@ mod tests {
 
     #[test]
     fn many_keys_are_set_and_read_at_once() {
-        assert_eq!(run("MSET a 1 b 2 \n MGET a nosuch b"), Reply::Array(vec![bulk("1"), Reply::Null, bulk("2")]));
+        assert_eq!(
+            run("MSET a 1 b 2 \n MGET a nosuch b"),
+            Reply::Array(vec![bulk("1"), Reply::Null, bulk("2")])
+        );
         assert_eq!(run("MSET a 1 b"), error("ERR wrong number of arguments for 'mset' command"));
     }
 

@@ -30,10 +30,15 @@ pub(crate) const GETRANGE: Command = Command {
 };
 
 pub(crate) const SUBSTR: Command = Command {
-    spec: CommandSpec::new("substr", Group::String, Arity::Exactly(4), "Returns a substring from a string value.")
-        .flags(Flags::READONLY)
-        .keys(Keys::First)
-        .syntax("key start end"),
+    spec: CommandSpec::new(
+        "substr",
+        Group::String,
+        Arity::Exactly(4),
+        "Returns a substring from a string value.",
+    )
+    .flags(Flags::READONLY)
+    .keys(Keys::First)
+    .syntax("key start end"),
     run: getrange,
 };
 
@@ -114,9 +119,14 @@ mod tests {
 
     #[test]
     fn ranges_are_cut_to_the_string() {
-        for (start, end, expected) in
-            [(0, 3, "This"), (-3, -1, "ing"), (0, -1, "This is a string"), (10, 100, "string"), (5, 3, ""), (-1, -5, "")]
-        {
+        for (start, end, expected) in [
+            (0, 3, "This"),
+            (-3, -1, "ing"),
+            (0, -1, "This is a string"),
+            (10, 100, "string"),
+            (5, 3, ""),
+            (-1, -5, ""),
+        ] {
             assert_eq!(slice(b"This is a string", start, end), expected.as_bytes());
         }
         assert_eq!(slice(b"", 0, -1), b"");

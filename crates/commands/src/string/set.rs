@@ -93,7 +93,8 @@ fn set(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Resu
 }
 
 fn parse_options(args: &mut Args) -> Result<Options> {
-    let mut options = Options { condition: Condition::Always, get: false, keep_ttl: false, expiry: None };
+    let mut options =
+        Options { condition: Condition::Always, get: false, keep_ttl: false, expiry: None };
     while !args.is_empty() {
         let free = options.expiry.is_none() && !options.keep_ttl;
         if options.condition != Condition::Present && args.keyword("NX") {
@@ -224,7 +225,10 @@ mod tests {
     #[test]
     fn times_must_be_positive_and_fit() {
         assert_eq!(run("SET k v EX 0"), error("ERR invalid expire time in 'set' command"));
-        assert_eq!(run("SET k v EX 9223372036854775807"), error("ERR invalid expire time in 'set' command"));
+        assert_eq!(
+            run("SET k v EX 9223372036854775807"),
+            error("ERR invalid expire time in 'set' command")
+        );
         assert_eq!(run("SET k v PX abc"), error("ERR value is not an integer or out of range"));
         assert_eq!(run("SETEX k -1 v"), error("ERR invalid expire time in 'setex' command"));
     }

@@ -152,11 +152,11 @@ impl Database<'_> {
         Some(self.store().table().entry(place).memory())
     }
 
-    /// Any key, each about as likely as the others. `random` decides which.
-    pub fn random_key(&mut self, random: u64) -> Option<Vec<u8>> {
-        let mut state = random;
+    /// Any key, each about as likely as the others.
+    pub fn random_key(&mut self) -> Option<Vec<u8>> {
         loop {
-            let entry = self.store().table().random(|| splitmix(&mut state))?;
+            let (stores, random) = (&self.keyspace.stores, &mut self.keyspace.random);
+            let entry = stores[self.index].table().random(|| random.next())?;
             let key = entry.key().to_vec();
             // Looking for it removes it if it has expired, so this ends.
             if self.contains(&key) {
@@ -178,12 +178,4 @@ impl Database<'_> {
             None => self.add_entry(hash, entry),
         }
     }
-}
-
-/// More random numbers from one.
-fn splitmix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }

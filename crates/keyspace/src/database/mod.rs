@@ -53,6 +53,23 @@ impl Database<'_> {
         self.store().table().hash(key)
     }
 
+    /// The next number of the keyspace's generator.
+    pub fn random(&mut self) -> u64 {
+        self.keyspace.random.next()
+    }
+
+    /// A pure hint: brings the entries of these keys near, for commands that visit many.
+    pub fn prefetch(&self, keys: &[&[u8]]) {
+        let hashes = keys.iter().map(|key| self.hash(key));
+        let table = self.store().table();
+        for hash in hashes.clone() {
+            table.prefetch_bucket(hash);
+        }
+        for hash in hashes {
+            table.prefetch_entry(hash);
+        }
+    }
+
     /// Removes every key, and says how many they were.
     pub fn flush(&mut self) -> u64 {
         self.keyspace.flush(self.index)
@@ -63,6 +80,7 @@ impl Database<'_> {
     pub fn changed(&mut self, event: EventKind, key: &[u8]) {
         self.keyspace.dirty += 1;
         self.keyspace.watches.touch(self.index, key);
+        self.keyspace.awaited.written(self.index, key);
         self.notify(event, key);
         if event.class.may_empty() {
             self.remove_if_empty(key);

@@ -4,7 +4,7 @@ mod hash;
 mod list;
 mod set;
 mod sorted_set;
-mod stream;
+pub mod stream;
 mod string;
 
 pub use hash::Hash;
