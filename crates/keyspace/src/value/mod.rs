@@ -1,12 +1,21 @@
 //! The value types. A string lives inside its entry; everything else is an [`Object`].
 
+mod decimal;
 mod hash;
+mod hash_table;
+mod length;
+mod limits;
 mod list;
+mod packed;
+mod sample;
 mod set;
 mod sorted_set;
 mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use hash::Hash;
+pub use limits::Limits;
 pub use list::List;
 pub use set::Set;
 pub use sorted_set::SortedSet;
