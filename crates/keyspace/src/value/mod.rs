@@ -1,19 +1,20 @@
 //! The value types. A string lives inside its entry; everything else is an [`Object`].
 
 mod decimal;
-mod hash;
+pub mod hash;
 mod hash_table;
 mod length;
 mod limits;
-mod list;
+pub mod list;
 mod packed;
 mod sample;
-mod set;
-mod sorted_set;
+pub mod set;
+pub mod sorted_set;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use decimal::Decimal;
 pub use hash::Hash;
 pub use limits::Limits;
 pub use list::List;

@@ -50,6 +50,18 @@ impl Packed {
         Places { rest: &self.bytes[self.start()..], offset: self.start() }
     }
 
+    /// The items from `index` on.
+    pub(crate) fn items_from(&self, index: usize) -> Items<'_> {
+        let offset = self.place(index).0;
+        Items { places: Places { rest: &self.bytes[offset..], offset } }
+    }
+
+    /// The items before `index`.
+    pub(crate) fn items_to(&self, index: usize) -> Items<'_> {
+        let (offset, end) = (self.start(), self.place(index).0);
+        Items { places: Places { rest: &self.bytes[offset..end], offset } }
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&[u8]> {
         Some(self.nth(index)?.1)
     }
