@@ -1,7 +1,7 @@
 use super::Limits;
 use super::hash_table::{HashTable, Keyed, Lookup};
 use super::length;
-use super::packed::{Items, Packed, Place};
+use super::packed::{Items, PACKED_SIZE_MAX, Packed, Place};
 use super::sample;
 
 /// Fields and their values: packed in the order they came while few and short, a hash table from then on.
@@ -62,7 +62,10 @@ impl Hash {
             Form::Packed(packed) => set_packed(packed, field, value),
             Form::Table(table) => set_table(table, field, value),
         };
-        if self.len() > limits.hash_max_listpack_entries {
+        if let Form::Packed(packed) = &self.form
+            && (packed.len() / 2 > limits.hash_max_listpack_entries
+                || packed.size() > PACKED_SIZE_MAX)
+        {
             self.spread();
         }
         is_new
@@ -95,8 +98,15 @@ impl Hash {
     }
 
     /// `count` different fields with their values, or all.
-    pub fn random_distinct(&self, count: usize, random: &mut dyn FnMut() -> u64) -> Vec<(&[u8], &[u8])> {
-        sample::distinct(self.len(), count, random).into_iter().map(|index| self.at(index)).collect()
+    pub fn random_distinct(
+        &self,
+        count: usize,
+        random: &mut dyn FnMut() -> u64,
+    ) -> Vec<(&[u8], &[u8])> {
+        sample::distinct(self.len(), count, random)
+            .into_iter()
+            .map(|index| self.at(index))
+            .collect()
     }
 
     /// Visits about `count` fields from a cursor and returns the next one; 0 begins and ends. A packed hash is visited
@@ -317,14 +327,18 @@ mod tests {
                 let field = random.below(fields).to_string().into_bytes();
                 let value = vec![b'v'; random.below(30) as usize];
                 if random.below(3) < 2 {
-                    assert_eq!(hash.set(&field, &value, &LIMITS), model.insert(field.clone(), value).is_none());
+                    assert_eq!(
+                        hash.set(&field, &value, &LIMITS),
+                        model.insert(field.clone(), value).is_none()
+                    );
                 } else {
                     assert_eq!(hash.remove(&field), model.remove(&field).is_some());
                 }
                 assert_eq!(hash.get(&field), model.get(&field).map(Vec::as_slice));
                 assert_eq!(hash.len(), model.len());
             }
-            let pairs: BTreeMap<_, _> = hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect();
+            let pairs: BTreeMap<_, _> =
+                hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect();
             assert_eq!(pairs, model);
             assert_eq!(hash.iter().len(), model.len());
         }
@@ -334,7 +348,8 @@ mod tests {
     fn a_scan_visits_every_field_in_both_forms() {
         for fields in [10, 1_000] {
             let mut hash = Hash::default();
-            (0..fields).for_each(|field: u32| assert!(hash.set(&field.to_le_bytes(), b"", &DEFAULT)));
+            (0..fields)
+                .for_each(|field: u32| assert!(hash.set(&field.to_le_bytes(), b"", &DEFAULT)));
             let mut seen = BTreeSet::new();
             let mut cursor = 0;
             loop {
@@ -357,7 +372,8 @@ mod tests {
             });
             let (field, value) = hash.random(&mut || random.next()).unwrap();
             assert_eq!(field, value);
-            let chosen: BTreeSet<_> = hash.random_distinct(8, &mut || random.next()).into_iter().collect();
+            let chosen: BTreeSet<_> =
+                hash.random_distinct(8, &mut || random.next()).into_iter().collect();
             assert_eq!(chosen.len(), 8);
             assert!(chosen.iter().all(|(field, value)| field == value));
         }

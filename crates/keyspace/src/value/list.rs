@@ -41,7 +41,9 @@ impl List {
 
     pub fn encoding(&self) -> &'static str {
         let is_listpack = match self.nodes.front() {
-            Some(node) => self.nodes.len() == 1 && (node.len() > 1 || node.size() <= LISTPACK_SIZE_MAX),
+            Some(node) => {
+                self.nodes.len() == 1 && (node.len() > 1 || node.size() <= LISTPACK_SIZE_MAX)
+            }
             None => true,
         };
         if is_listpack { "listpack" } else { "quicklist" }
@@ -127,8 +129,15 @@ impl List {
     pub fn remove(&mut self, element: &[u8], from: End, limit: usize) -> usize {
         let mut left = limit;
         match from {
-            End::Front => self.nodes.iter_mut().for_each(|node| left -= remove_from(node, element, from, left)),
-            End::Back => self.nodes.iter_mut().rev().for_each(|node| left -= remove_from(node, element, from, left)),
+            End::Front => self
+                .nodes
+                .iter_mut()
+                .for_each(|node| left -= remove_from(node, element, from, left)),
+            End::Back => self
+                .nodes
+                .iter_mut()
+                .rev()
+                .for_each(|node| left -= remove_from(node, element, from, left)),
         }
         self.nodes.retain(|node| !node.is_empty());
         self.len -= limit - left;
@@ -153,7 +162,12 @@ impl List {
     }
 
     /// Where this element is, in the order of a walk from the given end that compares at most `limit` elements.
-    pub fn positions<'a>(&'a self, element: &'a [u8], from: End, limit: usize) -> impl Iterator<Item = usize> + 'a {
+    pub fn positions<'a>(
+        &'a self,
+        element: &'a [u8],
+        from: End,
+        limit: usize,
+    ) -> impl Iterator<Item = usize> + 'a {
         let mut elements = self.iter();
         let steps = 0..limit.min(self.len);
         steps.filter_map(move |step| {
@@ -296,7 +310,10 @@ impl<'a> Iterator for Range<'a> {
         let index = self.left.next()?;
         if self.front.is_none() {
             let seat = self.list.seat(index)?;
-            self.front = Some(Walk { node: seat.node, items: self.list.nodes[seat.node].items_from(seat.index) });
+            self.front = Some(Walk {
+                node: seat.node,
+                items: self.list.nodes[seat.node].items_from(seat.index),
+            });
         }
         let walk = self.front.as_mut()?;
         if let Some(item) = walk.items.next() {
@@ -317,7 +334,10 @@ impl DoubleEndedIterator for Range<'_> {
         let index = self.left.next_back()?;
         if self.back.is_none() {
             let seat = self.list.seat(index)?;
-            self.back = Some(Walk { node: seat.node, items: self.list.nodes[seat.node].items_to(seat.index + 1) });
+            self.back = Some(Walk {
+                node: seat.node,
+                items: self.list.nodes[seat.node].items_to(seat.index + 1),
+            });
         }
         let walk = self.back.as_mut()?;
         if let Some(item) = walk.items.next_back() {
@@ -341,7 +361,8 @@ fn fits(node: &Packed, element: &[u8], limits: &Limits) -> bool {
 }
 
 fn remove_from(node: &mut Packed, element: &[u8], from: End, limit: usize) -> usize {
-    let equal = node.items().enumerate().filter(|&(_, item)| item == element).map(|(index, _)| index);
+    let equal =
+        node.items().enumerate().filter(|&(_, item)| item == element).map(|(index, _)| index);
     let doomed: Vec<usize> = match from {
         End::Front => equal.take(limit).collect(),
         End::Back => {
@@ -350,7 +371,8 @@ fn remove_from(node: &mut Packed, element: &[u8], from: End, limit: usize) -> us
         }
     };
     if !doomed.is_empty() {
-        let kept = node.items().enumerate().filter(|(index, _)| doomed.binary_search(index).is_err());
+        let kept =
+            node.items().enumerate().filter(|(index, _)| doomed.binary_search(index).is_err());
         *node = kept.map(|(_, item)| item).collect();
     }
     doomed.len()
@@ -443,13 +465,16 @@ mod tests {
 
     #[test]
     fn any_mix_of_changes_is_that_of_a_deque() {
-        for (seed, list_max_listpack_size) in [(1, -2), (2, -1), (3, 5), (4, 1), (5, -2), (6, -5), (7, 100)] {
+        for (seed, list_max_listpack_size) in
+            [(1, -2), (2, -1), (3, 5), (4, 1), (5, -2), (6, -5), (7, 100)]
+        {
             let limits = Limits { list_max_listpack_size, ..DEFAULT };
             let mut random = Random::seeded(seed);
             let mut list = List::default();
             let mut model: VecDeque<Vec<u8>> = VecDeque::new();
             for step in 0..6_000 {
-                let length = if random.below(40) == 0 { random.below(12_000) } else { random.below(200) };
+                let length =
+                    if random.below(40) == 0 { random.below(12_000) } else { random.below(200) };
                 let element = vec![b'a' + random.below(6) as u8; length as usize];
                 let at = random.below(model.len() as u64 + 1) as usize;
                 let known = model.get(at).cloned().unwrap_or_default();

@@ -15,6 +15,9 @@ pub(crate) struct Packed {
     len: u32,
 }
 
+/// A collection that outgrows this takes its big form, whatever its limits say.
+pub(crate) const PACKED_SIZE_MAX: usize = 1 << 30;
+
 /// Where an item begins; holds until the next change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(usize);
@@ -52,13 +55,16 @@ impl Packed {
 
     /// The items from `index` on.
     pub(crate) fn items_from(&self, index: usize) -> Items<'_> {
-        let offset = self.place(index).0;
-        Items { places: Places { rest: &self.bytes[offset..], offset } }
+        self.items_between(index, self.len())
     }
 
     /// The items before `index`.
     pub(crate) fn items_to(&self, index: usize) -> Items<'_> {
-        let (offset, end) = (self.start(), self.place(index).0);
+        self.items_between(0, index)
+    }
+
+    pub(crate) fn items_between(&self, start: usize, end: usize) -> Items<'_> {
+        let (Place(offset), Place(end)) = (self.place(start), self.place(end));
         Items { places: Places { rest: &self.bytes[offset..end], offset } }
     }
 
@@ -344,7 +350,9 @@ mod tests {
             }
             assert_eq!(packed.len(), model.len());
             assert!(packed.items().eq(model.iter()));
-            assert!(packed.size() == model.iter().map(|item| packed_size(item.len())).sum::<usize>());
+            assert!(
+                packed.size() == model.iter().map(|item| packed_size(item.len())).sum::<usize>()
+            );
         }
     }
 }

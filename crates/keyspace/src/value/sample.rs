@@ -43,7 +43,9 @@ mod tests {
     #[test]
     fn a_sample_has_no_number_twice() {
         let mut random = Random::seeded(3);
-        for (bound, count, expected) in [(1000, 10, 10), (1000, 400, 400), (10, 50, 10), (0, 5, 0), (5, 0, 0)] {
+        for (bound, count, expected) in
+            [(1000, 10, 10), (1000, 400, 400), (10, 50, 10), (0, 5, 0), (5, 0, 0)]
+        {
             let mut sample = distinct(bound, count, &mut || random.next());
             sample.sort_unstable();
             sample.dedup();

@@ -10,7 +10,7 @@ use self::integers::Integers;
 use super::Limits;
 use super::decimal::{self, Decimal};
 use super::hash_table::{HashTable, Lookup};
-use super::packed::{Items, Packed, Place};
+use super::packed::{Items, PACKED_SIZE_MAX, Packed, Place};
 use super::sample;
 
 /// Different members: sorted integers while all are integers, packed while few and short, else a hash table.
@@ -90,7 +90,9 @@ impl Set {
 
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.form {
-            Form::Integers(integers) => decimal::parse(member).is_some_and(|integer| integers.contains(integer)),
+            Form::Integers(integers) => {
+                decimal::parse(member).is_some_and(|integer| integers.contains(integer))
+            }
             Form::Packed(packed) => find(packed, member).is_some(),
             Form::Table(table) => table.find(member).is_some(),
         }
@@ -110,7 +112,9 @@ impl Set {
                 if find(packed, member).is_some() {
                     return false;
                 }
-                if packed.len() >= limits.set_max_listpack_entries || member.len() > limits.set_max_listpack_value {
+                let is_full = packed.len() >= limits.set_max_listpack_entries
+                    || packed.size() > PACKED_SIZE_MAX;
+                if is_full || member.len() > limits.set_max_listpack_value {
                     self.spread();
                     return self.add(member, limits);
                 }
@@ -128,7 +132,9 @@ impl Set {
     /// Returns whether the member was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.form {
-            Form::Integers(integers) => decimal::parse(member).is_some_and(|integer| integers.remove(integer)),
+            Form::Integers(integers) => {
+                decimal::parse(member).is_some_and(|integer| integers.remove(integer))
+            }
             Form::Packed(packed) => {
                 let Some(place) = find(packed, member) else { return false };
                 packed.remove(place, 1);
@@ -159,8 +165,15 @@ impl Set {
     }
 
     /// `count` different members, or all.
-    pub fn random_distinct(&self, count: usize, random: &mut dyn FnMut() -> u64) -> Vec<Member<'_>> {
-        sample::distinct(self.len(), count, random).into_iter().map(|index| self.at(index)).collect()
+    pub fn random_distinct(
+        &self,
+        count: usize,
+        random: &mut dyn FnMut() -> u64,
+    ) -> Vec<Member<'_>> {
+        sample::distinct(self.len(), count, random)
+            .into_iter()
+            .map(|index| self.at(index))
+            .collect()
     }
 
     /// Removes a random member and returns it.
@@ -337,7 +350,11 @@ mod tests {
             let texts = random.below(2) == 0;
             for _ in 0..4_000 {
                 let number = random.below(range);
-                let member = if texts && number % 7 == 0 { format!("m{number}") } else { number.to_string() };
+                let member = if texts && number % 7 == 0 {
+                    format!("m{number}")
+                } else {
+                    number.to_string()
+                };
                 let member = member.as_bytes();
                 match random.below(8) {
                     0..5 => assert_eq!(set.add(member, &DEFAULT), model.insert(member.to_vec())),
@@ -375,8 +392,11 @@ mod tests {
         let mut random = Random::seeded(8);
         for size in [10, 100, 1_000] {
             let set = set_of(0..size);
-            let chosen: BTreeSet<_> =
-                set.random_distinct(9, &mut || random.next()).iter().map(|member| member.to_vec()).collect();
+            let chosen: BTreeSet<_> = set
+                .random_distinct(9, &mut || random.next())
+                .iter()
+                .map(|member| member.to_vec())
+                .collect();
             assert_eq!(chosen.len(), 9);
             assert!(chosen.iter().all(|member| set.contains(member)));
             assert!(set.contains(&set.random(&mut || random.next()).unwrap()));

@@ -52,7 +52,8 @@ impl<Item> Chunks<Item> {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.chunks.len() * CHUNK_LEN * size_of::<Item>() + self.chunks.capacity() * size_of::<Vec<Item>>()
+        self.chunks.len() * CHUNK_LEN * size_of::<Item>()
+            + self.chunks.capacity() * size_of::<Vec<Item>>()
     }
 
     pub(super) fn allocations(&self) -> usize {

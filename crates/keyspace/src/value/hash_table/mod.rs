@@ -54,7 +54,12 @@ pub(crate) struct Vacancy {
 
 impl<Item> Default for HashTable<Item> {
     fn default() -> Self {
-        HashTable { items: Chunks::default(), index: Index::default(), seed: RandomState::default(), owned: 0 }
+        HashTable {
+            items: Chunks::default(),
+            index: Index::default(),
+            seed: RandomState::default(),
+            owned: 0,
+        }
     }
 }
 
@@ -184,7 +189,8 @@ mod tests {
                 }
                 assert_eq!(table.len(), model.len());
             }
-            let found: BTreeSet<u64> = table.iter().map(|key| str::from_utf8(key).unwrap().parse().unwrap()).collect();
+            let found: BTreeSet<u64> =
+                table.iter().map(|key| str::from_utf8(key).unwrap().parse().unwrap()).collect();
             assert!(found.iter().eq(model.keys()));
             assert_eq!(table.owned, model.keys().map(|key| key.to_string().len()).sum::<usize>());
         }
@@ -221,7 +227,11 @@ mod tests {
                 }
                 for _ in 0..random.below(40) {
                     let key = 1_000 + random.below(9_000);
-                    if grows { add(&mut table, key) } else { remove(&mut table, key) };
+                    if grows {
+                        add(&mut table, key)
+                    } else {
+                        remove(&mut table, key)
+                    };
                 }
             }
             assert!(stays.clone().all(|key| seen.contains(&key)));

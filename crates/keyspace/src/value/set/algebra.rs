@@ -13,7 +13,10 @@ pub fn intersection<'a>(sets: &[&'a Set]) -> impl Iterator<Item = Member<'a>> + 
 }
 
 /// Members of the first set that no other has.
-pub fn difference<'a>(first: &'a Set, others: &[&'a Set]) -> impl Iterator<Item = Member<'a>> + use<'a> {
+pub fn difference<'a>(
+    first: &'a Set,
+    others: &[&'a Set],
+) -> impl Iterator<Item = Member<'a>> + use<'a> {
     let mut others = others.to_vec();
     // Bigger sets are likelier to have a member, and one that has it is enough.
     others.sort_by_key(|set| std::cmp::Reverse(set.len()));
@@ -58,7 +61,11 @@ mod tests {
                 let size = [5, 50, 800][random.below(3) as usize];
                 for _ in 0..size {
                     let number = random.below(size * 2);
-                    let member = if random.below(2) == 0 { format!("{number}") } else { format!("{prefix}{number}") };
+                    let member = if random.below(2) == 0 {
+                        format!("{number}")
+                    } else {
+                        format!("{prefix}{number}")
+                    };
                     set.add(member.as_bytes(), &Limits::DEFAULT);
                     model.insert(member.into_bytes());
                 }
@@ -66,9 +73,13 @@ mod tests {
             let all: Vec<&Set> = sets.iter().collect();
             let [first, second, third] = &models[..] else { unreachable!() };
 
-            let common = sorted(first.iter().filter(|&member| second.contains(member) && third.contains(member)));
+            let common = sorted(
+                first.iter().filter(|&member| second.contains(member) && third.contains(member)),
+            );
             assert_eq!(texts(intersection(&all)), common);
-            let apart = sorted(first.iter().filter(|&member| !second.contains(member) && !third.contains(member)));
+            let apart = sorted(
+                first.iter().filter(|&member| !second.contains(member) && !third.contains(member)),
+            );
             assert_eq!(texts(difference(&sets[0], &all[1..])), apart);
             let any: BTreeSet<&Vec<u8>> = first.iter().chain(second).chain(third).collect();
             assert_eq!(texts(union(&all)), sorted(any.into_iter()));
