@@ -1,5 +1,5 @@
 use super::Limits;
-use super::hash_table::{HashTable, Keyed, Lookup};
+use super::hash_table::{HashTable, Keyed, Lookup, allocated};
 use super::length;
 use super::packed::{Items, PACKED_SIZE_MAX, Packed, Place};
 use super::sample;
@@ -268,7 +268,7 @@ impl Keyed for Pair {
     }
 
     fn owned(&self) -> usize {
-        self.bytes.len()
+        allocated(self.bytes.len())
     }
 }
 

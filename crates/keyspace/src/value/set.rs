@@ -350,7 +350,7 @@ mod tests {
             let texts = random.below(2) == 0;
             for _ in 0..4_000 {
                 let number = random.below(range);
-                let member = if texts && number % 7 == 0 {
+                let member = if texts && number.is_multiple_of(7) {
                     format!("m{number}")
                 } else {
                     number.to_string()

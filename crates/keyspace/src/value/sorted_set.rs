@@ -131,7 +131,9 @@ impl SortedSet {
         match &mut self.form {
             Form::Packed(packed) => packed.remove(packed.place(2 * ranks.start), 2 * ranks.len()),
             Form::Ranked(ranked) => {
-                ranks.clone().rev().for_each(|rank| drop(ranked.remove_rank(rank)))
+                for rank in ranks.clone().rev() {
+                    ranked.remove_rank(rank);
+                }
             }
         }
         ranks.len()
@@ -396,14 +398,22 @@ mod tests {
         entries
     }
 
+    /// Members that are the bytes of their scores.
+    fn scored(count: u32) -> SortedSet {
+        let mut set = SortedSet::default();
+        for member in 0..count {
+            set.insert(&member.to_le_bytes(), member.into(), &DEFAULT);
+        }
+        set
+    }
+
     fn members<'a>(range: impl Iterator<Item = (&'a [u8], Score)>) -> Vec<&'a str> {
         range.map(|(member, _)| str::from_utf8(member).unwrap()).collect()
     }
 
     #[test]
     fn one_member_too_many_or_one_byte_too_many_makes_a_skiplist() {
-        let mut set = SortedSet::default();
-        (0..128u32).for_each(|member| drop(set.insert(&member.to_le_bytes(), 0.0, &DEFAULT)));
+        let mut set = scored(128);
         assert_eq!(set.encoding(), "listpack");
         set.insert(b"one more", 0.0, &DEFAULT);
         assert_eq!(set.encoding(), "skiplist");
@@ -453,9 +463,9 @@ mod tests {
     fn members_of_one_score_range_by_their_bytes() {
         for limits in [DEFAULT, RANKED] {
             let mut set = SortedSet::default();
-            ["a", "ab", "b", "c", ""]
-                .iter()
-                .for_each(|member| drop(set.insert(member.as_bytes(), 0.0, &limits)));
+            for member in ["a", "ab", "b", "c", ""] {
+                set.insert(member.as_bytes(), 0.0, &limits);
+            }
             let ranks = |min, max| members(set.range(set.lex_ranks(min, max)));
             assert_eq!(ranks(LexBound::Min, LexBound::Max), ["", "a", "ab", "b", "c"]);
             assert_eq!(ranks(LexBound::Excluded(b"a"), LexBound::Included(b"b")), ["ab", "b"]);
@@ -494,7 +504,9 @@ mod tests {
                             popped.as_ref().map(|(member, score)| (&**member, *score)),
                             expected.copied()
                         );
-                        popped.inspect(|(member, _)| drop(model.remove(&**member)));
+                        if let Some((member, _)) = popped {
+                            model.remove(&*member);
+                        }
                     }
                     _ if step % 10 == 0 => {
                         let start = random.below(model.len() as u64 + 1) as usize;
@@ -506,7 +518,7 @@ mod tests {
                             .map(|one| one.0.to_vec())
                             .collect();
                         assert_eq!(set.remove_ranks(start..end), doomed.len());
-                        doomed.iter().for_each(|member| drop(model.remove(member)));
+                        model.retain(|member, _| !doomed.contains(member));
                     }
                     _ => {}
                 }
@@ -534,10 +546,7 @@ mod tests {
     #[test]
     fn a_range_met_from_both_ends_yields_each_member_once() {
         for count in [100u32, 5_000] {
-            let mut set = SortedSet::default();
-            (0..count).for_each(|member| {
-                drop(set.insert(&member.to_le_bytes(), member.into(), &DEFAULT))
-            });
+            let set = scored(count);
             let mut random = Random::seeded(11);
             let (mut front, mut back) = (count / 10, count - 7);
             let mut range = set.range(front as usize..back as usize);
@@ -556,19 +565,20 @@ mod tests {
 
     #[test]
     fn a_scan_returns_all_that_stays_while_the_rest_goes() {
-        let mut set = SortedSet::default();
-        (0..3_000u32).for_each(|member| drop(set.insert(&member.to_le_bytes(), 0.0, &DEFAULT)));
+        let mut set = scored(3_000);
         let mut random = Random::seeded(12);
         let mut seen = BTreeSet::new();
         let mut cursor = 0;
         loop {
-            cursor = set.scan(cursor, 10, |member, _| drop(seen.insert(member.to_vec())));
+            cursor = set.scan(cursor, 10, |member, _| {
+                seen.insert(member.to_vec());
+            });
             if cursor == 0 {
                 break;
             }
-            (0..10).for_each(|_| {
-                drop(set.remove(&(1_000 + random.below(2_000) as u32).to_le_bytes()))
-            });
+            for _ in 0..10 {
+                set.remove(&(1_000 + random.below(2_000) as u32).to_le_bytes());
+            }
         }
         assert!((0..1_000u32).all(|member| seen.contains(member.to_le_bytes().as_slice())));
     }
@@ -577,10 +587,7 @@ mod tests {
     fn random_members_come_with_their_scores() {
         let mut random = Random::seeded(13);
         for count in [50u32, 500] {
-            let mut set = SortedSet::default();
-            (0..count).for_each(|member| {
-                drop(set.insert(&member.to_le_bytes(), member.into(), &DEFAULT))
-            });
+            let set = scored(count);
             let chosen = set.random_distinct(9, &mut || random.next());
             let different: BTreeSet<_> = chosen.iter().map(|(member, _)| member).collect();
             assert_eq!(different.len(), 9);

@@ -47,10 +47,6 @@ impl<Item> Chunks<Item> {
         std::mem::replace(&mut self[position], last)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Item> + Clone {
-        self.chunks.iter().flatten()
-    }
-
     pub(super) fn memory(&self) -> usize {
         self.chunks.len() * CHUNK_LEN * size_of::<Item>()
             + self.chunks.capacity() * size_of::<Vec<Item>>()
@@ -88,6 +84,6 @@ mod tests {
         assert_eq!(chunks.swap_remove(0), 0);
         assert_eq!(chunks[0], CHUNK_LEN);
         assert_eq!(chunks.allocations(), 2);
-        assert_eq!(chunks.iter().count(), CHUNK_LEN);
+        assert_eq!(chunks.len(), CHUNK_LEN);
     }
 }

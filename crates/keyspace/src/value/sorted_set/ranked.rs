@@ -1,7 +1,7 @@
 use super::cut::Cut;
 use super::rank_tree::{Entry, RankTree};
 use super::{Insertion, Score};
-use crate::value::hash_table::{HashTable, Keyed, Lookup};
+use crate::value::hash_table::{HashTable, Keyed, Lookup, allocated};
 
 /// The big form: members with their scores in a hash table, and a tree that has them in order.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ impl Keyed for Scored {
     }
 
     fn owned(&self) -> usize {
-        self.member.len()
+        allocated(self.member.len())
     }
 }
 
