@@ -19,6 +19,7 @@ pub(super) enum Cut<'a> {
     BeforeScore(f64),
     AfterScore(f64),
     BeforeEntry(f64, &'a [u8]),
+    AfterEntry(f64, &'a [u8]),
     BeforeMember(&'a [u8]),
     AfterMember(&'a [u8]),
 }
@@ -33,6 +34,7 @@ impl<'a> Cut<'a> {
             Cut::BeforeScore(bound) => score < bound,
             Cut::AfterScore(bound) => score <= bound,
             Cut::BeforeEntry(bound, entry) => score < bound || score == bound && member() < entry,
+            Cut::AfterEntry(bound, entry) => score < bound || score == bound && member() <= entry,
             Cut::BeforeMember(bound) => member() < bound,
             Cut::AfterMember(bound) => member() <= bound,
         }

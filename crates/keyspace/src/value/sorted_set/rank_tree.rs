@@ -4,7 +4,7 @@
 //! before some point and for none after.
 
 const LEAF_LEN_MAX: usize = 64;
-const FANOUT_MAX: usize = 32;
+const FANOUT_MAX: usize = 64;
 
 /// A member's score and its position in the hash table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,15 +21,22 @@ pub(super) struct RankTree {
 #[derive(Clone, Debug)]
 enum Node {
     Leaf(Vec<Entry>),
-    // Invariant: all children are equally high, and none is empty.
-    Inner(Vec<Branch>),
+    Inner(Box<Inner>),
 }
 
+/// Children with what is known of them, side by side: a search reads little else.
+// Invariant: all children are equally high, none is empty, and all three are equally long.
 #[derive(Clone, Debug)]
+struct Inner {
+    firsts: Vec<Entry>,
+    lens: Vec<u32>,
+    children: Vec<Node>,
+}
+
+/// A child with its first entry and its number of entries.
 struct Branch {
-    // Invariant: the child's first entry and its number of entries.
     first: Entry,
-    len: usize,
+    len: u32,
     child: Node,
 }
 
@@ -41,6 +48,44 @@ enum Split {
     End,
 }
 
+/// A way down to an entry that is there.
+pub(super) trait Seek {
+    fn child(&mut self, firsts: &[Entry], lens: &[u32]) -> usize;
+    fn entry(&mut self, entries: &[Entry]) -> usize;
+}
+
+/// The entry of this rank.
+pub(super) struct Rank(pub(super) usize);
+
+impl Seek for Rank {
+    fn child(&mut self, _: &[Entry], lens: &[u32]) -> usize {
+        for (at, &len) in lens.iter().enumerate() {
+            if self.0 < len as usize {
+                return at;
+            }
+            self.0 -= len as usize;
+        }
+        panic!("a rank is below the number of entries");
+    }
+
+    fn entry(&mut self, _: &[Entry]) -> usize {
+        self.0
+    }
+}
+
+/// The last entry that a predicate holds for.
+pub(super) struct Last<Predicate>(pub(super) Predicate);
+
+impl<Predicate: FnMut(&Entry) -> bool> Seek for Last<Predicate> {
+    fn child(&mut self, firsts: &[Entry], _: &[u32]) -> usize {
+        self.entry(firsts)
+    }
+
+    fn entry(&mut self, entries: &[Entry]) -> usize {
+        entries.partition_point(&mut self.0).checked_sub(1).expect("the entry sought is there")
+    }
+}
+
 impl Default for RankTree {
     fn default() -> Self {
         RankTree { root: Node::Leaf(Vec::new()) }
@@ -49,7 +94,7 @@ impl Default for RankTree {
 
 impl RankTree {
     pub(super) fn len(&self) -> usize {
-        self.root.len()
+        self.root.len() as usize
     }
 
     /// How many entries the predicate holds for.
@@ -59,27 +104,25 @@ impl RankTree {
         loop {
             match node {
                 Node::Leaf(entries) => return rank + entries.partition_point(is_before),
-                Node::Inner(branches) => {
-                    let after = branches.partition_point(|branch| is_before(&branch.first));
+                Node::Inner(inner) => {
+                    let after = inner.firsts.partition_point(&mut is_before);
                     let Some(at) = after.checked_sub(1) else { return rank };
-                    rank += branches[..at].iter().map(|branch| branch.len).sum::<usize>();
-                    node = &branches[at].child;
+                    rank += inner.lens[..at].iter().sum::<u32>() as usize;
+                    node = &inner.children[at];
                 }
             }
         }
     }
 
-    /// The leaf that holds a rank from that rank on, and before it what precedes in the leaf.
+    /// The leaf that holds a rank: what precedes the rank there, and the rest.
     pub(super) fn leaf(&self, rank: usize) -> (&[Entry], &[Entry]) {
         let mut node = &self.root;
-        let mut rank = rank;
+        let mut rank = Rank(rank);
         loop {
             match node {
-                Node::Leaf(entries) => return entries.split_at(rank),
-                Node::Inner(branches) => {
-                    let at;
-                    (at, rank) = descend(branches, rank);
-                    node = &branches[at].child;
+                Node::Leaf(entries) => return entries.split_at(rank.0),
+                Node::Inner(inner) => {
+                    node = &inner.children[rank.child(&inner.firsts, &inner.lens)]
                 }
             }
         }
@@ -91,40 +134,39 @@ impl RankTree {
             if self.root.last().is_none_or(&mut is_before) { Split::End } else { Split::Middle };
         if let Some(sibling) = self.root.insert(entry, &mut is_before, split) {
             let root = std::mem::replace(&mut self.root, Node::Leaf(Vec::new()));
-            let mut branches = Vec::with_capacity(FANOUT_MAX);
-            branches.extend([Branch::to(root), sibling]);
-            self.root = Node::Inner(branches);
+            let mut inner = Inner::new();
+            inner.push(Branch::to(root));
+            inner.push(sibling);
+            self.root = Node::Inner(Box::new(inner));
         }
     }
 
-    pub(super) fn remove(&mut self, rank: usize) -> Entry {
-        let removed = self.root.remove(rank);
-        while let Node::Inner(branches) = &mut self.root {
-            if branches.len() > 1 {
-                break;
-            }
-            self.root = branches.pop().map_or(Node::Leaf(Vec::new()), |only| only.child);
+    pub(super) fn remove(&mut self, mut seek: impl Seek) -> Entry {
+        let removed = self.root.remove(&mut seek);
+        while let Node::Inner(inner) = &mut self.root
+            && inner.children.len() == 1
+        {
+            self.root = inner.children.remove(0);
         }
         removed
     }
 
-    /// Tells the tree that the member of this rank is elsewhere now.
-    pub(super) fn relocate(&mut self, rank: usize, position: u32) {
+    /// Tells the tree that the member of an entry has another position now.
+    pub(super) fn relocate(&mut self, mut seek: impl Seek, from: u32, to: u32) {
         let mut node = &mut self.root;
-        let mut rank = rank;
         loop {
             match node {
                 Node::Leaf(entries) => {
-                    entries[rank].position = position;
+                    let at = seek.entry(entries);
+                    entries[at].position = to;
                     return;
                 }
-                Node::Inner(branches) => {
-                    let at;
-                    (at, rank) = descend(branches, rank);
-                    if rank == 0 {
-                        branches[at].first.position = position;
+                Node::Inner(inner) => {
+                    let at = seek.child(&inner.firsts, &inner.lens);
+                    if inner.firsts[at].position == from {
+                        inner.firsts[at].position = to;
                     }
-                    node = &mut branches[at].child;
+                    node = &mut inner.children[at];
                 }
             }
         }
@@ -132,35 +174,40 @@ impl RankTree {
 
     /// An estimate: nodes are two thirds full.
     pub(super) fn memory(&self) -> usize {
-        let branch = size_of::<Branch>() * 3 / 2;
-        self.len() * size_of::<Entry>() * 3 / 2 + self.allocations() * branch
+        let in_leaf = size_of::<Entry>();
+        let leaf = size_of::<Node>() + size_of::<Entry>() + size_of::<u32>();
+        (self.len() * in_leaf + self.leaves() * leaf) * 3 / 2
     }
 
     /// An estimate likewise.
     pub(super) fn allocations(&self) -> usize {
-        1 + self.len() * 3 / 2 / LEAF_LEN_MAX
+        1 + self.leaves()
+    }
+
+    fn leaves(&self) -> usize {
+        self.len() * 3 / 2 / LEAF_LEN_MAX
     }
 }
 
 impl Node {
-    fn len(&self) -> usize {
+    fn len(&self) -> u32 {
         match self {
-            Node::Leaf(entries) => entries.len(),
-            Node::Inner(branches) => branches.iter().map(|branch| branch.len).sum(),
+            Node::Leaf(entries) => entries.len() as u32,
+            Node::Inner(inner) => inner.lens.iter().sum(),
         }
     }
 
     fn first(&self) -> Option<Entry> {
         match self {
             Node::Leaf(entries) => entries.first().copied(),
-            Node::Inner(branches) => branches.first().map(|branch| branch.first),
+            Node::Inner(inner) => inner.firsts.first().copied(),
         }
     }
 
     fn last(&self) -> Option<&Entry> {
         match self {
             Node::Leaf(entries) => entries.last(),
-            Node::Inner(branches) => branches.last()?.child.last(),
+            Node::Inner(inner) => inner.children.last()?.last(),
         }
     }
 
@@ -177,34 +224,31 @@ impl Node {
                 let sibling = insert_split(entries, at, entry, LEAF_LEN_MAX, split)?;
                 Some(Branch::to(Node::Leaf(sibling)))
             }
-            Node::Inner(branches) => {
-                let at =
-                    branches.partition_point(|branch| is_before(&branch.first)).saturating_sub(1);
-                let branch = &mut branches[at];
-                let new = branch.child.insert(entry, is_before, split);
-                branch.len += 1;
-                branch.first = branch.child.first().expect("an entry was just added");
+            Node::Inner(inner) => {
+                let at = inner.firsts.partition_point(&mut *is_before).saturating_sub(1);
+                let new = inner.children[at].insert(entry, is_before, split);
+                inner.lens[at] += 1;
+                inner.firsts[at] = inner.children[at].first().expect("an entry was just added");
                 let new = new?;
-                branch.len -= new.len;
-                let sibling = insert_split(branches, at + 1, new, FANOUT_MAX, split)?;
-                Some(Branch::to(Node::Inner(sibling)))
+                inner.lens[at] -= new.len;
+                let sibling = inner.insert(at + 1, new, split)?;
+                Some(Branch::to(Node::Inner(Box::new(sibling))))
             }
         }
     }
 
-    fn remove(&mut self, rank: usize) -> Entry {
+    fn remove(&mut self, seek: &mut dyn Seek) -> Entry {
         match self {
-            Node::Leaf(entries) => entries.remove(rank),
-            Node::Inner(branches) => {
-                let (at, rank) = descend(branches, rank);
-                let branch = &mut branches[at];
-                let removed = branch.child.remove(rank);
-                branch.len -= 1;
-                match branch.child.first() {
-                    Some(first) => branch.first = first,
-                    None => drop(branches.remove(at)),
+            Node::Leaf(entries) => entries.remove(seek.entry(entries)),
+            Node::Inner(inner) => {
+                let at = seek.child(&inner.firsts, &inner.lens);
+                let removed = inner.children[at].remove(seek);
+                inner.lens[at] -= 1;
+                match inner.children[at].first() {
+                    Some(first) => inner.firsts[at] = first,
+                    None => drop(inner.remove(at)),
                 }
-                merge_around(branches, at);
+                inner.merge_around(at);
                 removed
             }
         }
@@ -214,7 +258,62 @@ impl Node {
     fn fill(&self) -> usize {
         match self {
             Node::Leaf(entries) => entries.len() * 100 / LEAF_LEN_MAX,
-            Node::Inner(branches) => branches.len() * 100 / FANOUT_MAX,
+            Node::Inner(inner) => inner.children.len() * 100 / FANOUT_MAX,
+        }
+    }
+}
+
+impl Inner {
+    fn new() -> Self {
+        Inner {
+            firsts: Vec::with_capacity(FANOUT_MAX),
+            lens: Vec::with_capacity(FANOUT_MAX),
+            children: Vec::with_capacity(FANOUT_MAX),
+        }
+    }
+
+    fn push(&mut self, branch: Branch) {
+        self.firsts.push(branch.first);
+        self.lens.push(branch.len);
+        self.children.push(branch.child);
+    }
+
+    fn insert(&mut self, at: usize, branch: Branch, split: Split) -> Option<Inner> {
+        let firsts = insert_split(&mut self.firsts, at, branch.first, FANOUT_MAX, split);
+        let lens = insert_split(&mut self.lens, at, branch.len, FANOUT_MAX, split);
+        let children = insert_split(&mut self.children, at, branch.child, FANOUT_MAX, split);
+        Some(Inner { firsts: firsts?, lens: lens?, children: children? })
+    }
+
+    fn remove(&mut self, at: usize) -> Branch {
+        Branch {
+            first: self.firsts.remove(at),
+            len: self.lens.remove(at),
+            child: self.children.remove(at),
+        }
+    }
+
+    /// Merges a child that has become sparse with a neighbour, unless both together would soon split again.
+    fn merge_around(&mut self, at: usize) {
+        let is_sparse = self.children.get(at).is_some_and(|child| child.fill() < 25);
+        if !is_sparse {
+            return;
+        }
+        let left = at.saturating_sub(1);
+        let Some([one, other]) = self.children.get(left..left + 2) else { return };
+        if one.fill() + other.fill() > 75 {
+            return;
+        }
+        let other = self.remove(left + 1);
+        self.lens[left] += other.len;
+        match (&mut self.children[left], other.child) {
+            (Node::Leaf(entries), Node::Leaf(mut more)) => entries.append(&mut more),
+            (Node::Inner(inner), Node::Inner(mut more)) => {
+                inner.firsts.append(&mut more.firsts);
+                inner.lens.append(&mut more.lens);
+                inner.children.append(&mut more.children);
+            }
+            _ => unreachable!("all children are equally high"),
         }
     }
 }
@@ -223,18 +322,6 @@ impl Branch {
     fn to(child: Node) -> Self {
         Branch { first: child.first().expect("no child is empty"), len: child.len(), child }
     }
-}
-
-/// The branch that holds a rank, and the rank within it.
-fn descend(branches: &[Branch], rank: usize) -> (usize, usize) {
-    let mut rank = rank;
-    for (at, branch) in branches.iter().enumerate() {
-        if rank < branch.len {
-            return (at, rank);
-        }
-        rank -= branch.len;
-    }
-    panic!("a rank is below the number of entries");
 }
 
 /// Inserts into a node, or if it is full into it and the sibling that is returned.
@@ -263,26 +350,6 @@ fn insert_split<T>(
     Some(sibling)
 }
 
-/// Merges a child that has become sparse with a neighbour, unless both together would soon split again.
-fn merge_around(branches: &mut Vec<Branch>, at: usize) {
-    let is_sparse = branches.get(at).is_some_and(|branch| branch.child.fill() < 25);
-    if !is_sparse {
-        return;
-    }
-    let left = at.saturating_sub(1);
-    let Some([one, other]) = branches.get_mut(left..left + 2) else { return };
-    if one.child.fill() + other.child.fill() > 75 {
-        return;
-    }
-    match (&mut one.child, &mut other.child) {
-        (Node::Leaf(entries), Node::Leaf(more)) => entries.append(more),
-        (Node::Inner(children), Node::Inner(more)) => children.append(more),
-        _ => unreachable!("all children are equally high"),
-    }
-    one.len += other.len;
-    branches.remove(left + 1);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,14 +374,15 @@ mod tests {
                 assert!(entries.len() <= LEAF_LEN_MAX);
                 0
             }
-            Node::Inner(branches) => {
-                assert!((1..=FANOUT_MAX).contains(&branches.len()));
-                for branch in branches {
-                    assert_eq!(Some(branch.first), branch.child.first());
-                    assert_eq!(branch.len, branch.child.len());
+            Node::Inner(inner) => {
+                let count = inner.children.len();
+                assert!((1..=FANOUT_MAX).contains(&count));
+                assert_eq!((inner.firsts.len(), inner.lens.len()), (count, count));
+                for (at, child) in inner.children.iter().enumerate() {
+                    assert_eq!(Some(inner.firsts[at]), child.first());
+                    assert_eq!(inner.lens[at], child.len());
                 }
-                let heights: Vec<usize> =
-                    branches.iter().map(|branch| check(&branch.child)).collect();
+                let heights: Vec<usize> = inner.children.iter().map(check).collect();
                 assert!(heights.iter().all(|&height| height == heights[0]));
                 heights[0] + 1
             }
@@ -336,7 +404,11 @@ mod tests {
                     model.insert(rank, score);
                 } else if !model.is_empty() {
                     let rank = rank.min(model.len() - 1);
-                    assert_eq!(tree.remove(rank).score, model.remove(rank));
+                    let removed = match step % 2 {
+                        0 => tree.remove(Rank(rank)),
+                        _ => tree.remove(Last(|entry: &Entry| entry.score <= model[rank])),
+                    };
+                    assert_eq!(removed.score, model.remove(rank));
                 }
                 assert_eq!(tree.len(), model.len());
                 if step % 500 == 0 {
@@ -354,8 +426,8 @@ mod tests {
         for score in 0..count {
             tree.insert(entry(score as f64), |entry| entry.score < score as f64);
         }
-        let Node::Inner(branches) = &tree.root else { panic!("more than a leaf") };
-        assert_eq!(branches.len(), FANOUT_MAX);
+        let Node::Inner(inner) = &tree.root else { panic!("more than a leaf") };
+        assert_eq!(inner.children.len(), FANOUT_MAX);
         check(&tree.root);
     }
 
@@ -366,7 +438,7 @@ mod tests {
             tree.insert(entry(f64::from(score)), |entry| entry.score < f64::from(score));
         }
         assert!(check(&tree.root) > 1);
-        (0..10_000).for_each(|score| assert_eq!(tree.remove(0).score, f64::from(score)));
+        (0..10_000).for_each(|score| assert_eq!(tree.remove(Rank(0)).score, f64::from(score)));
         assert_eq!(check(&tree.root), 0);
     }
 
@@ -376,8 +448,12 @@ mod tests {
         for score in 0..10_000 {
             tree.insert(entry(f64::from(score)), |entry| entry.score < f64::from(score));
         }
-        (0..10_000).for_each(|rank| tree.relocate(rank, 1));
+        let moved = |rank: u32| rank + 20_000;
+        for rank in 0..10_000 {
+            let seek = Last(|entry: &Entry| entry.score <= f64::from(rank));
+            tree.relocate(seek, rank, moved(rank));
+        }
         check(&tree.root);
-        assert!((0..10_000).all(|rank| tree.leaf(rank).1[0].position == 1));
+        assert!((0..10_000).all(|rank| tree.leaf(rank as usize).1[0].position == moved(rank)));
     }
 }

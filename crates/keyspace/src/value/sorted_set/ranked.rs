@@ -1,5 +1,5 @@
 use super::cut::Cut;
-use super::rank_tree::{Entry, RankTree};
+use super::rank_tree::{Entry, Last, Rank, RankTree};
 use super::{Insertion, Score};
 use crate::value::hash_table::{HashTable, Keyed, Lookup, allocated};
 
@@ -45,7 +45,7 @@ impl Ranked {
                 if old == score {
                     return Insertion::Unchanged;
                 }
-                self.order.remove(self.partition(Cut::BeforeEntry(old, member)));
+                self.unorder(old, member);
                 self.order(score, member, position);
                 self.members.update(position, |scored| scored.score = score);
                 Insertion::Updated
@@ -55,24 +55,18 @@ impl Ranked {
 
     pub(super) fn remove(&mut self, member: &[u8]) -> bool {
         let Some(score) = self.score(member) else { return false };
-        self.remove_rank(self.partition(Cut::BeforeEntry(score, member)));
+        let entry = self.unorder(score, member);
+        self.remove_member(entry);
         true
     }
 
     pub(super) fn remove_rank(&mut self, rank: usize) -> Scored {
-        let position = self.order.remove(rank).position;
-        let last = self.members.len() - 1;
-        if position as usize != last {
-            // The hash table is about to fill the hole with its last member.
-            let moved = self.members.at(last);
-            let rank = self.partition(Cut::BeforeEntry(moved.score, &moved.member));
-            self.order.relocate(rank, position);
-        }
-        self.members.remove(position as usize)
+        let entry = self.order.remove(Rank(rank));
+        self.remove_member(entry)
     }
 
     pub(super) fn partition(&self, cut: Cut<'_>) -> usize {
-        self.order.partition(|entry| cut.follows(entry.score, || self.member(entry)))
+        self.order.partition(|entry| cut.follows(entry.score, || member(&self.members, entry)))
     }
 
     pub(super) fn read(&self, entry: &Entry) -> (&[u8], Score) {
@@ -81,16 +75,37 @@ impl Ranked {
         (&scored.member, scored.score)
     }
 
-    fn member(&self, entry: &Entry) -> &[u8] {
-        &self.members.at(entry.position as usize).member
+    /// Removes from the table what has left the tree. The last member is about to fill the hole.
+    fn remove_member(&mut self, entry: Entry) -> Scored {
+        let last = self.members.len() - 1;
+        if entry.position as usize != last {
+            let members = &self.members;
+            let moved = members.at(last);
+            let cut = Cut::AfterEntry(moved.score, &moved.member);
+            let seek = Last(|entry: &Entry| cut.follows(entry.score, || member(members, entry)));
+            self.order.relocate(seek, to_u32(last), entry.position);
+        }
+        self.members.remove(entry.position as usize)
     }
 
-    fn order(&mut self, score: Score, member: &[u8], position: usize) {
-        let position = u32::try_from(position).expect("a collection has fewer than 2^32 items");
-        let cut = Cut::BeforeEntry(score, member);
+    fn order(&mut self, score: Score, new: &[u8], position: usize) {
+        let cut = Cut::BeforeEntry(score, new);
         let members = &self.members;
-        self.order.insert(Entry { score, position }, |entry| {
-            cut.follows(entry.score, || &members.at(entry.position as usize).member)
-        });
+        let entry = Entry { score, position: to_u32(position) };
+        self.order.insert(entry, |entry| cut.follows(entry.score, || member(members, entry)));
     }
+
+    fn unorder(&mut self, score: Score, old: &[u8]) -> Entry {
+        let cut = Cut::AfterEntry(score, old);
+        let members = &self.members;
+        self.order.remove(Last(|entry: &Entry| cut.follows(entry.score, || member(members, entry))))
+    }
+}
+
+fn member<'a>(members: &'a HashTable<Scored>, entry: &Entry) -> &'a [u8] {
+    &members.at(entry.position as usize).member
+}
+
+fn to_u32(position: usize) -> u32 {
+    u32::try_from(position).expect("a collection has fewer than 2^32 items")
 }
