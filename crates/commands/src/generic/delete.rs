@@ -9,7 +9,9 @@ pub(crate) const DEL: Command = Command {
         .flags(Flags::WRITE)
         .keys(Keys::ALL)
         .syntax("key [key ...]"),
-    run: |database, args, reply| delete(database, args, reply, |database, key| database.remove(key)),
+    run: |database, args, reply| {
+        delete(database, args, reply, |database, key| database.remove(key))
+    },
 };
 
 pub(crate) const UNLINK: Command = Command {
@@ -23,7 +25,9 @@ pub(crate) const UNLINK: Command = Command {
     .keys(Keys::ALL)
     .since("4.0.0")
     .syntax("key [key ...]"),
-    run: |database, args, reply| delete(database, args, reply, |database, key| database.unlink(key)),
+    run: |database, args, reply| {
+        delete(database, args, reply, |database, key| database.unlink(key))
+    },
 };
 
 fn delete(

@@ -1,13 +1,23 @@
 //! The value types. A string lives inside its entry; everything else is an [`Object`].
 
-mod hash;
-mod list;
-mod set;
-mod sorted_set;
+mod decimal;
+pub mod hash;
+mod hash_table;
+mod length;
+mod limits;
+pub mod list;
+mod packed;
+mod sample;
+pub mod set;
+pub mod sorted_set;
 pub mod stream;
 mod string;
+#[cfg(test)]
+pub(crate) mod testing;
 
+pub use decimal::Decimal;
 pub use hash::Hash;
+pub use limits::Limits;
 pub use list::List;
 pub use set::Set;
 pub use sorted_set::SortedSet;
@@ -72,6 +82,17 @@ impl Object {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Object::List(list) => list.encoding(),
+            Object::Hash(hash) => hash.encoding(),
+            Object::Set(set) => set.encoding(),
+            Object::SortedSet(sorted_set) => sorted_set.encoding(),
+            Object::Stream(_) => "stream",
+        }
     }
 }
 
