@@ -10,6 +10,8 @@ use crate::random::Random;
 use crate::statistics::{DatabaseStatistics, Statistics};
 use crate::store::Store;
 use crate::table::Place;
+use crate::value::Limits;
+use crate::value::stream::BlockLimits;
 use crate::watch::{WatchVersion, Watches};
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,9 @@ pub struct Keyspace {
     pub(crate) watches: Watches,
     pub(crate) awaited: Awaited,
     pub(crate) random: Random,
+    /// Up to where collections stay packed; the owner's to set.
+    pub limits: Limits,
+    pub stream_limits: BlockLimits,
     pub(crate) statistics: Statistics,
     pub(crate) cycle: ExpiryCycle,
     sink: Sink,
@@ -50,6 +55,8 @@ impl Keyspace {
             watches: Watches::new(options.databases),
             awaited: Awaited::new(options.databases),
             random: Random::new(options.seed),
+            limits: Limits::default(),
+            stream_limits: BlockLimits::default(),
             statistics: Statistics::default(),
             cycle: ExpiryCycle::default(),
             sink: Box::new(drop),

@@ -1,6 +1,6 @@
-/// Chance for SPOP, RANDOMKEY and their kind: xorshift64*, seeded by the owner, so that one seed replays a run.
+/// Chance for SPOP, RANDOMKEY and their kind: xorshift64*, seeded by its owner, so that one seed replays a run.
 #[derive(Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Random {
@@ -8,7 +8,7 @@ impl Random {
         Random(seed ^ 0x9E37_79B9_7F4A_7C15 | 1)
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -156,7 +156,7 @@ impl Database<'_> {
     pub fn random_key(&mut self) -> Option<Vec<u8>> {
         loop {
             let (stores, random) = (&self.keyspace.stores, &mut self.keyspace.random);
-            let entry = stores[self.index].table().random(|| random.next())?;
+            let entry = stores[self.index].table().random(|| random.draw())?;
             let key = entry.key().to_vec();
             // Looking for it removes it if it has expired, so this ends.
             if self.contains(&key) {

@@ -8,9 +8,11 @@ use crate::entry::{Content, Entry};
 use crate::event::EventKind;
 use crate::expiry::Expiry;
 use crate::keyspace::Keyspace;
+use crate::random::Random;
 use crate::store::Store;
 use crate::table::Place;
-use crate::value::ValueRef;
+use crate::value::stream::BlockLimits;
+use crate::value::{Limits, ValueRef};
 
 /// A view: the keyspace, and which of its databases is meant.
 ///
@@ -53,9 +55,17 @@ impl Database<'_> {
         self.store().table().hash(key)
     }
 
-    /// The next number of the keyspace's generator.
-    pub fn random(&mut self) -> u64 {
-        self.keyspace.random.next()
+    /// A generator of its own, seeded by the keyspace's: it can be used while values are borrowed.
+    pub fn generator(&mut self) -> Random {
+        Random::new(self.keyspace.random.draw())
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.keyspace.limits
+    }
+
+    pub fn stream_limits(&self) -> BlockLimits {
+        self.keyspace.stream_limits
     }
 
     /// A pure hint: brings the entries of these keys near, for commands that visit many.
