@@ -3,10 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Limits;
-use super::packed::{Items, Packed, packed_size};
-
-/// Above this a lone element makes its list a quicklist.
-const LISTPACK_SIZE_MAX: usize = 8 << 10;
+use super::packed::{Items, NODE_SIZE, Packed, packed_size};
 
 /// Elements in packed nodes of a few KiB: both ends are cheap, and so is walking.
 #[derive(Clone, Debug, Default)]
@@ -40,10 +37,9 @@ impl List {
     }
 
     pub fn encoding(&self) -> &'static str {
+        // A lone element larger than a node is usually one makes a quicklist too.
         let is_listpack = match self.nodes.front() {
-            Some(node) => {
-                self.nodes.len() == 1 && (node.len() > 1 || node.size() <= LISTPACK_SIZE_MAX)
-            }
+            Some(node) => self.nodes.len() == 1 && (node.len() > 1 || node.size() <= NODE_SIZE),
             None => true,
         };
         if is_listpack { "listpack" } else { "quicklist" }
@@ -355,7 +351,7 @@ fn fits(node: &Packed, element: &[u8], limits: &Limits) -> bool {
     let size = node.size() + packed_size(element.len());
     match usize::try_from(limits.list_max_listpack_size) {
         // However many elements a node may have, it stays of a size that can be walked.
-        Ok(len_max) => node.len() < len_max && size <= LISTPACK_SIZE_MAX,
+        Ok(len_max) => node.len() < len_max && size <= NODE_SIZE,
         Err(_) => size <= (2 << 10) << limits.list_max_listpack_size.unsigned_abs().min(5),
     }
 }

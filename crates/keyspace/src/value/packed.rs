@@ -18,6 +18,9 @@ pub(crate) struct Packed {
 /// A collection that outgrows this takes its big form, whatever its limits say.
 pub(crate) const PACKED_SIZE_MAX: usize = 1 << 30;
 
+/// What a list's node holds unless its limits say otherwise.
+pub(crate) const NODE_SIZE: usize = 8 << 10;
+
 /// Where an item begins; holds until the next change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(usize);
@@ -174,18 +177,26 @@ impl Packed {
     /// Moves what follows `from` back, by at least `least` bytes and by enough that the next times are free.
     fn widen_gap(&mut self, from: usize, least: usize) {
         let tail = from..self.bytes.len();
-        let by = least + tail.len() / 4;
-        self.bytes.reserve_exact(by);
-        self.bytes.resize(tail.end + by, 0);
+        let end = self.grown(from + tail.len() + least);
+        self.bytes.reserve_exact(end - self.bytes.len());
+        self.bytes.resize(end, 0);
+        let by = end - tail.end;
         self.bytes.copy_within(tail, from + by);
         self.start += to_u32(by);
     }
 
-    /// A quarter more than there is: amortised, and tighter than doubling.
     fn reserve(&mut self, more: usize) {
-        if self.bytes.capacity() - self.bytes.len() < more {
-            self.bytes.reserve_exact(more.max(self.bytes.len() / 4));
+        let size = self.bytes.len() + more;
+        if size > self.bytes.capacity() {
+            self.bytes.reserve_exact(self.grown(size) - self.bytes.len());
         }
+    }
+
+    /// The size to grow to when `size` is needed: by half, so that growth is amortised, but no further than a list's
+    /// node usually fills.
+    fn grown(&self, size: usize) -> usize {
+        let ample = self.bytes.len() + self.bytes.len() / 2;
+        if size <= NODE_SIZE { size.max(ample.min(NODE_SIZE)) } else { size.max(ample) }
     }
 
     fn give_back(&mut self) {

@@ -102,8 +102,8 @@ impl Set {
     pub fn add(&mut self, member: &[u8], limits: &Limits) -> bool {
         let is_new = match &mut self.form {
             Form::Integers(integers) => match decimal::parse(member) {
-                Some(integer) => integers.insert(integer),
-                None => {
+                Some(integer) if limits.set_max_intset_entries > 0 => integers.insert(integer),
+                _ => {
                     self.give_up_integers(limits);
                     return self.add(member, limits);
                 }
@@ -322,6 +322,14 @@ mod tests {
         set.add(b"512", &DEFAULT);
         assert_eq!(set.encoding(), "hashtable");
         assert!(set.contains(b"0") && set.contains(b"512"));
+    }
+
+    #[test]
+    fn without_room_for_integers_they_are_packed() {
+        let limits = Limits { set_max_intset_entries: 0, ..DEFAULT };
+        let mut set = Set::default();
+        assert!(set.add(b"1", &limits));
+        assert_eq!(set.encoding(), "listpack");
     }
 
     #[test]

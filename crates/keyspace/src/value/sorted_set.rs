@@ -367,7 +367,7 @@ fn partition(packed: &Packed, cut: Cut<'_>) -> usize {
     let mut items = packed.items();
     let mut rank = 0;
     while let (Some(member), Some(score)) = (items.next(), items.next()) {
-        if !cut.follows(read_score(score), || member) {
+        if !cut.follows(read_score(score), |bound| member.cmp(bound)) {
             break;
         }
         rank += 1;
@@ -484,7 +484,8 @@ mod tests {
             let range = 4 << random.below(11);
             let scores = [3, 1_000_000][random.below(2) as usize];
             for step in 0..3_000 {
-                let member = random.below(range).to_string().into_bytes();
+                let prefix = ["", "long "][random.below(2) as usize];
+                let member = format!("{prefix}{}", random.below(range)).into_bytes();
                 let score = random.below(scores) as Score - 1.0;
                 match random.below(20) {
                     0..14 => {

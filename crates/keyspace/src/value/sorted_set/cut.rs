@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::ops::Bound;
 
 /// An end of a range of members that share a score.
@@ -25,18 +26,22 @@ pub(super) enum Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    /// Whether an entry precedes this point. The member is only asked for where it decides: it is a cache miss away.
+    /// Whether an entry precedes this point. How its member compares is only asked where that decides.
     #[inline]
-    pub(super) fn follows<'m>(&self, score: f64, member: impl FnOnce() -> &'m [u8]) -> bool {
+    pub(super) fn follows(&self, score: f64, compare: impl FnOnce(&[u8]) -> Ordering) -> bool {
         match *self {
             Cut::Start => false,
             Cut::End => true,
             Cut::BeforeScore(bound) => score < bound,
             Cut::AfterScore(bound) => score <= bound,
-            Cut::BeforeEntry(bound, entry) => score < bound || score == bound && member() < entry,
-            Cut::AfterEntry(bound, entry) => score < bound || score == bound && member() <= entry,
-            Cut::BeforeMember(bound) => member() < bound,
-            Cut::AfterMember(bound) => member() <= bound,
+            Cut::BeforeEntry(bound, member) => {
+                score < bound || score == bound && compare(member).is_lt()
+            }
+            Cut::AfterEntry(bound, member) => {
+                score < bound || score == bound && compare(member).is_le()
+            }
+            Cut::BeforeMember(member) => compare(member).is_lt(),
+            Cut::AfterMember(member) => compare(member).is_le(),
         }
     }
 

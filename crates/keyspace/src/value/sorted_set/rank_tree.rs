@@ -6,11 +6,12 @@
 const LEAF_LEN_MAX: usize = 64;
 const FANOUT_MAX: usize = 64;
 
-/// A member's score and its position in the hash table.
+/// A member's score, its position in the hash table, and how it begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
     pub(super) score: f64,
     pub(super) position: u32,
+    pub(super) prefix: Prefix,
 }
 
 #[derive(Clone, Debug)]
@@ -22,6 +23,21 @@ pub(super) struct RankTree {
 enum Node {
     Leaf(Vec<Entry>),
     Inner(Box<Inner>),
+}
+
+/// The first four bytes of a member, as a number that orders as they do. Where two differ, so do their members, and
+/// neither has to be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Prefix(u32);
+
+impl Prefix {
+    #[inline]
+    pub(super) fn of(member: &[u8]) -> Self {
+        let mut bytes = [0; 4];
+        let len = member.len().min(4);
+        bytes[..len].copy_from_slice(&member[..len]);
+        Prefix(u32::from_be_bytes(bytes))
+    }
 }
 
 /// Children with what is known of them, side by side: a search reads little else.
@@ -356,7 +372,7 @@ mod tests {
     use crate::value::testing::Random;
 
     fn entry(score: f64) -> Entry {
-        Entry { score, position: score as u32 }
+        Entry { score, position: score as u32, prefix: Prefix::of(b"") }
     }
 
     fn scores(tree: &RankTree) -> Vec<f64> {
@@ -416,6 +432,14 @@ mod tests {
                     assert_eq!(scores(&tree), model);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn prefixes_order_as_their_members_do() {
+        let members: [&[u8]; 8] = [b"", b"\0", b"a", b"a\0b", b"ab", b"abcd", b"abcde", b"\xff"];
+        for pair in members.windows(2) {
+            assert!(Prefix::of(pair[0]) <= Prefix::of(pair[1]));
         }
     }
 

@@ -1,5 +1,7 @@
+use std::cmp::Ordering;
+
 use super::cut::Cut;
-use super::rank_tree::{Entry, Last, Rank, RankTree};
+use super::rank_tree::{Entry, Last, Prefix, Rank, RankTree};
 use super::{Insertion, Score};
 use crate::value::hash_table::{HashTable, Keyed, Lookup, allocated};
 
@@ -66,7 +68,9 @@ impl Ranked {
     }
 
     pub(super) fn partition(&self, cut: Cut<'_>) -> usize {
-        self.order.partition(|entry| cut.follows(entry.score, || member(&self.members, entry)))
+        self.order.partition(|entry| {
+            cut.follows(entry.score, |bound| compare(&self.members, entry, bound))
+        })
     }
 
     pub(super) fn read(&self, entry: &Entry) -> (&[u8], Score) {
@@ -82,7 +86,9 @@ impl Ranked {
             let members = &self.members;
             let moved = members.at(last);
             let cut = Cut::AfterEntry(moved.score, &moved.member);
-            let seek = Last(|entry: &Entry| cut.follows(entry.score, || member(members, entry)));
+            let seek = Last(|entry: &Entry| {
+                cut.follows(entry.score, |bound| compare(members, entry, bound))
+            });
             self.order.relocate(seek, to_u32(last), entry.position);
         }
         self.members.remove(entry.position as usize)
@@ -91,19 +97,26 @@ impl Ranked {
     fn order(&mut self, score: Score, new: &[u8], position: usize) {
         let cut = Cut::BeforeEntry(score, new);
         let members = &self.members;
-        let entry = Entry { score, position: to_u32(position) };
-        self.order.insert(entry, |entry| cut.follows(entry.score, || member(members, entry)));
+        let entry = Entry { score, position: to_u32(position), prefix: Prefix::of(new) };
+        self.order.insert(entry, |entry| {
+            cut.follows(entry.score, |bound| compare(members, entry, bound))
+        });
     }
 
     fn unorder(&mut self, score: Score, old: &[u8]) -> Entry {
         let cut = Cut::AfterEntry(score, old);
         let members = &self.members;
-        self.order.remove(Last(|entry: &Entry| cut.follows(entry.score, || member(members, entry))))
+        self.order.remove(Last(|entry: &Entry| {
+            cut.follows(entry.score, |bound| compare(members, entry, bound))
+        }))
     }
 }
 
-fn member<'a>(members: &'a HashTable<Scored>, entry: &Entry) -> &'a [u8] {
-    &members.at(entry.position as usize).member
+/// How the member of an entry compares to a bound.
+#[inline]
+fn compare(members: &HashTable<Scored>, entry: &Entry, bound: &[u8]) -> Ordering {
+    let member = || &*members.at(entry.position as usize).member;
+    entry.prefix.cmp(&Prefix::of(bound)).then_with(|| member().cmp(bound))
 }
 
 fn to_u32(position: usize) -> u32 {
