@@ -163,6 +163,12 @@ impl Keyspace {
         self.stores.iter().map(Store::memory).sum()
     }
 
+    /// The hash under which every database keeps this key.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.key_hash.hash(key)
+    }
+
     /// A pure hint: the bucket that a search for this hash reads first.
     #[inline]
     pub fn prefetch_bucket(&self, db: usize, hash: u64) {

@@ -64,7 +64,10 @@ impl Blocking {
 
     /// Who waits for this key, the first come first.
     pub(crate) fn waiting_for(&self, db: usize, key: &[u8]) -> Vec<Slot> {
-        self.waiting.get(&(db, key.to_vec())).map(|queue| queue.iter().copied().collect()).unwrap_or_default()
+        self.waiting
+            .get(&(db, key.to_vec()))
+            .map(|queue| queue.iter().copied().collect())
+            .unwrap_or_default()
     }
 
     pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
@@ -72,7 +75,11 @@ impl Blocking {
     }
 
     pub(crate) fn overdue(&self, now_ms: i64) -> Vec<Slot> {
-        self.deadlines.iter().take_while(|(at_ms, _)| *at_ms <= now_ms).map(|(_, slot)| *slot).collect()
+        self.deadlines
+            .iter()
+            .take_while(|(at_ms, _)| *at_ms <= now_ms)
+            .map(|(_, slot)| *slot)
+            .collect()
     }
 }
 

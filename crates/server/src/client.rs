@@ -49,8 +49,13 @@ pub(crate) struct Client {
 pub(crate) enum Address {
     /// The server itself: functions' `execute()`.
     Internal,
-    Tcp { peer: SocketAddr, local: SocketAddr },
-    Unix { path: String },
+    Tcp {
+        peer: SocketAddr,
+        local: SocketAddr,
+    },
+    Unix {
+        path: String,
+    },
 }
 
 #[derive(Debug)]

@@ -21,6 +21,7 @@ pub(crate) struct Entry {
     pub(crate) handler: Handler,
     /// Words before the arguments: 1, or 2 for a subcommand.
     pub(crate) words: usize,
+    pub(crate) has_subcommands: bool,
     /// Which argument is hashed ahead of execution, so that its entry is in the cache by then.
     pub(crate) prefetch: bool,
     pub(crate) statistics: CommandStatistics,
@@ -53,22 +54,29 @@ pub(crate) enum Unknown {
 }
 
 impl CommandTable {
-    pub(crate) fn new(server: &[&'static ServerCommand], functions: impl Iterator<Item = CommandSpec>) -> Self {
+    pub(crate) fn new(
+        server: &[&'static ServerCommand],
+        functions: impl Iterator<Item = CommandSpec>,
+    ) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         let all = commands::all()
             .map(|command| (command.spec, Handler::Data(command)))
             .chain(server.iter().map(|command| (command.spec, Handler::Server(command))))
             .chain(functions.map(|spec| (spec, Handler::Function)));
         for (spec, handler) in all {
-            if let Some((container, _)) = spec.name.split_once('|')
-                && !entries.iter().any(|entry| entry.spec.name == container)
-            {
-                entries.push(Entry::container(container, &spec));
+            if let Some((container, _)) = spec.name.split_once('|') {
+                match entries.iter_mut().find(|entry| entry.spec.name == container) {
+                    Some(entry) => entry.has_subcommands = true,
+                    None => entries.push(Entry::container(container, &spec)),
+                }
             }
             entries.push(Entry::new(spec, handler));
         }
         entries.sort_by_key(|entry| entry.spec.name);
-        assert!(entries.windows(2).all(|pair| pair[0].spec.name != pair[1].spec.name), "command names are unique");
+        assert!(
+            entries.windows(2).all(|pair| pair[0].spec.name != pair[1].spec.name),
+            "command names are unique"
+        );
 
         let capacity = (entries.len() * 4).next_power_of_two();
         let mut slots = vec![EMPTY; capacity];
@@ -102,7 +110,7 @@ impl CommandTable {
     #[inline]
     pub(crate) fn find(&self, request: &[&[u8]]) -> Result<usize, Unknown> {
         let index = self.by_name(request[0]).ok_or(Unknown::Command)?;
-        if !matches!(self.entries[index].handler, Handler::Container) {
+        if !self.entries[index].has_subcommands {
             return Ok(index);
         }
         let Some(subcommand) = request.get(1) else { return Ok(index) };
@@ -126,10 +134,13 @@ impl CommandTable {
         }
     }
 
-    pub(crate) fn subcommands<'a>(&'a self, container: &'a str) -> impl Iterator<Item = &'a Entry> + 'a {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.spec.name.split_once('|').is_some_and(|(parent, _)| parent == container))
+    pub(crate) fn subcommands<'a>(
+        &'a self,
+        container: &'a str,
+    ) -> impl Iterator<Item = &'a Entry> + 'a {
+        self.entries.iter().filter(move |entry| {
+            entry.spec.name.split_once('|').is_some_and(|(parent, _)| parent == container)
+        })
     }
 }
 
@@ -155,12 +166,24 @@ impl Entry {
                 _ => false,
             };
         let words = if spec.name.contains('|') { 2 } else { 1 };
-        Entry { spec, handler, words, prefetch, statistics: CommandStatistics::default() }
+        Entry {
+            spec,
+            handler,
+            words,
+            has_subcommands: false,
+            prefetch,
+            statistics: CommandStatistics::default(),
+        }
     }
 
     fn container(name: &'static str, child: &CommandSpec) -> Self {
-        let spec = CommandSpec::new(name, child.group, command_spec::Arity::AtLeast(2), "A container for subcommands.");
-        Entry::new(spec, Handler::Container)
+        let spec = CommandSpec::new(
+            name,
+            child.group,
+            command_spec::Arity::AtLeast(2),
+            "A container for subcommands.",
+        );
+        Entry { has_subcommands: true, ..Entry::new(spec, Handler::Container) }
     }
 }
 
@@ -171,7 +194,8 @@ mod tests {
     #[test]
     fn commands_are_found_whatever_their_case() {
         let table = State::command_table();
-        let name = |request: &[&[u8]]| table.find(request).map(|index| table.entry(index).spec.name);
+        let name =
+            |request: &[&[u8]]| table.find(request).map(|index| table.entry(index).spec.name);
         assert_eq!(name(&[b"gEt", b"k"]), Ok("get"));
         assert_eq!(name(&[b"OBJECT", b"Encoding", b"k"]), Ok("object|encoding"));
         assert_eq!(name(&[b"object"]), Ok("object"));

@@ -46,7 +46,9 @@ impl Transaction {
     }
 
     pub(crate) fn is_undisturbed(&self, keyspace: &mut Keyspace) -> bool {
-        self.watched.iter().all(|watched| keyspace.is_unchanged(watched.db, &watched.key, watched.version))
+        self.watched
+            .iter()
+            .all(|watched| keyspace.is_unchanged(watched.db, &watched.key, watched.version))
     }
 
     /// Ends MULTI, whatever was queued.

@@ -18,16 +18,21 @@ impl Config {
 
     fn read_nested(&mut self, path: &str, depth: usize) -> Result<(), ConfigError> {
         let file_error = |why: String| ConfigError::File { path: path.to_owned(), why };
-        let depth = depth.checked_sub(1).ok_or_else(|| file_error("includes are nested too deeply".into()))?;
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| file_error("includes are nested too deeply".into()))?;
         let text = fs::read(path).map_err(|error| file_error(error.to_string()))?;
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            let at_line = |why: String| ConfigError::Line { path: path.to_owned(), line: index + 1, why };
-            let words = resp::split_arguments(line).ok_or_else(|| at_line("unbalanced quotes".into()))?;
-            let words: Vec<String> = words.into_iter().map(|word| String::from_utf8_lossy(&word).into_owned()).collect();
+            let at_line =
+                |why: String| ConfigError::Line { path: path.to_owned(), line: index + 1, why };
+            let words =
+                resp::split_arguments(line).ok_or_else(|| at_line("unbalanced quotes".into()))?;
+            let words: Vec<String> =
+                words.into_iter().map(|word| String::from_utf8_lossy(&word).into_owned()).collect();
             let [name, values @ ..] = words.as_slice() else { continue };
             if values.is_empty() {
                 return Err(at_line(ConfigError::Missing(name.clone()).to_string()));
@@ -56,7 +61,9 @@ fn included_files(pattern: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<String> = entries
         .flatten()
-        .filter(|entry| glob::matches(name.as_bytes(), entry.file_name().to_string_lossy().as_bytes()))
+        .filter(|entry| {
+            glob::matches(name.as_bytes(), entry.file_name().to_string_lossy().as_bytes())
+        })
         .map(|entry| entry.path().to_string_lossy().into_owned())
         .collect();
     files.sort();
@@ -74,10 +81,17 @@ mod tests {
         let more = folder.join("more.conf");
         fs::write(&more, "databases 4\n").unwrap();
         let main = folder.join("main.conf");
-        fs::write(&main, format!("# a comment\n  port 7001\nrequirepass \"a b\"\ninclude {}\n", more.display())).unwrap();
+        fs::write(
+            &main,
+            format!("# a comment\n  port 7001\nrequirepass \"a b\"\ninclude {}\n", more.display()),
+        )
+        .unwrap();
         let mut config = Config::default();
         config.read_file(main.to_str().unwrap()).unwrap();
-        assert_eq!((config.number("port"), config.text("requirepass"), config.number("databases")), (7001, "a b", 4));
+        assert_eq!(
+            (config.number("port"), config.text("requirepass"), config.number("databases")),
+            (7001, "a b", 4)
+        );
 
         fs::write(&main, "port 7001\nnosuch 1\n").unwrap();
         let error = Config::default().read_file(main.to_str().unwrap()).unwrap_err();

@@ -6,7 +6,7 @@ mod parameters;
 
 use std::fmt;
 
-pub(crate) use parameters::{Kind, PARAMETERS, Parameter};
+pub(crate) use parameters::{Kind, PARAMETERS};
 
 /// All parameters, as text in their canonical form. What the hot path needs is kept in [`crate::state::State`].
 #[derive(Clone, Debug)]
@@ -61,9 +61,13 @@ impl Config {
             rest = tail;
         }
         while let [option, tail @ ..] = rest {
-            let Some(name) = option.strip_prefix("--") else { return Err(ConfigError::Unknown(option.clone())) };
+            let Some(name) = option.strip_prefix("--") else {
+                return Err(ConfigError::Unknown(option.clone()));
+            };
             // `"--save 900 1"` may come as one word, as test tools send it.
-            let (name, joined) = name.split_once(' ').map_or((name, None), |(name, rest)| (name, Some(rest.to_owned())));
+            let (name, joined) = name
+                .split_once(' ')
+                .map_or((name, None), |(name, rest)| (name, Some(rest.to_owned())));
             // A value may begin with a dash (`--maxmemory-clients -1`), but not with two.
             let count = tail.iter().take_while(|word| !word.starts_with("--")).count();
             let (words, next) = tail.split_at(count);
@@ -82,12 +86,18 @@ impl Config {
     }
 
     /// At the start everything can be set, and parameters that are lists grow.
-    pub(crate) fn set_at_start(&mut self, name: &str, values: &[String]) -> Result<(), ConfigError> {
+    pub(crate) fn set_at_start(
+        &mut self,
+        name: &str,
+        values: &[String],
+    ) -> Result<(), ConfigError> {
         let index = find(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
         let parameter = &PARAMETERS[index];
         let value = values.join(" ");
         let value = match parameter.kind {
-            Kind::List if self.values[index] != parameter.default => format!("{} {value}", self.values[index]),
+            Kind::List if self.values[index] != parameter.default => {
+                format!("{} {value}", self.values[index])
+            }
             _ => value,
         };
         self.store(index, &value)
@@ -124,7 +134,10 @@ impl Config {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        PARAMETERS.iter().zip(&self.values).map(|(parameter, value)| (parameter.name, value.as_str()))
+        PARAMETERS
+            .iter()
+            .zip(&self.values)
+            .map(|(parameter, value)| (parameter.name, value.as_str()))
     }
 }
 
@@ -143,7 +156,9 @@ mod tests {
 
     #[test]
     fn the_command_line_sets_parameters() {
-        let config = config("--port 7000 --save 900 1 --maxmemory 2mb --port-file /tmp/p --appendonly no").unwrap();
+        let config =
+            config("--port 7000 --save 900 1 --maxmemory 2mb --port-file /tmp/p --appendonly no")
+                .unwrap();
         assert_eq!(config.number("port"), 7000);
         assert_eq!(config.text("save"), "900 1");
         assert_eq!(config.number("maxmemory"), 2 << 20);
@@ -157,7 +172,10 @@ mod tests {
             ("--nosuch 1", "unknown option 'nosuch'"),
             ("--port", "'port' needs a value"),
             ("--port x", "bad value for 'port': argument must be a number"),
-            ("--port 70000", "bad value for 'port': argument must be between 0 and 65535 inclusive"),
+            (
+                "--port 70000",
+                "bad value for 'port': argument must be between 0 and 65535 inclusive",
+            ),
             ("--appendonly maybe", "bad value for 'appendonly': argument must be 'yes' or 'no'"),
         ] {
             assert_eq!(config(line).unwrap_err().to_string(), text);
@@ -166,7 +184,9 @@ mod tests {
 
     #[test]
     fn a_whole_option_may_come_in_one_word() {
-        let config = Config::from_arguments(&["--save 900 1".to_owned(), "--databases".into(), "8".into()]).unwrap();
+        let config =
+            Config::from_arguments(&["--save 900 1".to_owned(), "--databases".into(), "8".into()])
+                .unwrap();
         assert_eq!(config.text("save"), "900 1");
         assert_eq!(config.number("databases"), 8);
     }

@@ -13,7 +13,10 @@ pub(crate) struct Parameter {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Bool,
-    Integer { min: i64, max: i64 },
+    Integer {
+        min: i64,
+        max: i64,
+    },
     /// Bytes, with units: `64mb`. Stored in bytes.
     Memory,
     Text,
@@ -28,7 +31,12 @@ pub(crate) enum Kind {
 
 const COUNT: Kind = Kind::Integer { min: 0, max: i64::MAX };
 
-const fn parameter(name: &'static str, default: &'static str, kind: Kind, mutable: bool) -> Parameter {
+const fn parameter(
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    mutable: bool,
+) -> Parameter {
     Parameter { name, default, kind, mutable }
 }
 
@@ -39,7 +47,12 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("appendonly", "no", Kind::Bool, false),
     parameter("atomic-max-ms", "1000", Kind::Integer { min: 1, max: 3_600_000 }, true),
     parameter("bind", "127.0.0.1 -::1", Kind::Text, false),
-    parameter("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", Kind::OutputLimits, true),
+    parameter(
+        "client-output-buffer-limit",
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        Kind::OutputLimits,
+        true,
+    ),
     parameter("client-query-buffer-limit", "1073741824", Kind::Memory, true),
     // Accepted only as `no`: a supervisor does this better.
     parameter("daemonize", "no", Kind::Bool, false),
@@ -54,9 +67,19 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("hash-max-listpack-value", "64", COUNT, true),
     parameter("hz", "10", Kind::Integer { min: 1, max: 500 }, true),
     parameter("io-threads", "1", Kind::Integer { min: 1, max: 1 }, false),
-    parameter("list-max-listpack-size", "-2", Kind::Integer { min: -5, max: i32::MAX as i64 }, true),
+    parameter(
+        "list-max-listpack-size",
+        "-2",
+        Kind::Integer { min: -5, max: i32::MAX as i64 },
+        true,
+    ),
     parameter("logfile", "", Kind::Text, false),
-    parameter("loglevel", "notice", Kind::OneOf(&["debug", "verbose", "notice", "warning", "nothing"]), true),
+    parameter(
+        "loglevel",
+        "notice",
+        Kind::OneOf(&["debug", "verbose", "notice", "warning", "nothing"]),
+        true,
+    ),
     parameter("maxclients", "10000", Kind::Integer { min: 1, max: 4_000_000 }, true),
     parameter("maxmemory", "0", Kind::Memory, true),
     // Eviction is not there yet: above the limit, writes are refused.
@@ -106,7 +129,9 @@ impl Kind {
                 }
                 Ok(number.to_string())
             }
-            Kind::Memory => parse_memory(value).map(|bytes| bytes.to_string()).ok_or("argument must be a memory value".into()),
+            Kind::Memory => parse_memory(value)
+                .map(|bytes| bytes.to_string())
+                .ok_or("argument must be a memory value".into()),
             Kind::OneOf(words) => {
                 let word = value.to_ascii_lowercase();
                 if words.contains(&word.as_str()) {
@@ -115,7 +140,11 @@ impl Kind {
                 Err(format!("argument(s) must be one of the following: {}", words.join(", ")))
             }
             Kind::Events => {
-                let known = |letter: char| "KEA".contains(letter) || u8::try_from(letter).is_ok_and(|letter| keyspace::EventClass::from_letter(letter).is_some());
+                let known = |letter: char| {
+                    "KEA".contains(letter)
+                        || u8::try_from(letter)
+                            .is_ok_and(|letter| keyspace::EventClass::from_letter(letter).is_some())
+                };
                 if value.chars().all(known) {
                     return Ok(value.to_owned());
                 }
@@ -131,12 +160,27 @@ fn canonical_output_limits(value: &str) -> Result<String, String> {
     if words.is_empty() || !words.len().is_multiple_of(4) {
         return Err("Wrong number of arguments in buffer limit configuration.".into());
     }
-    let mut limits: Vec<(String, String)> = ["normal", "slave", "pubsub"].map(|class| (class.to_owned(), "0 0 0".to_owned())).into();
+    let mut limits: Vec<(String, String)> =
+        ["normal", "slave", "pubsub"].map(|class| (class.to_owned(), "0 0 0".to_owned())).into();
     for rule in words.chunks(4) {
-        let class = if rule[0].eq_ignore_ascii_case("replica") { "slave".to_owned() } else { rule[0].to_ascii_lowercase() };
-        let limit = limits.iter_mut().find(|(name, _)| *name == class).ok_or("Invalid client class specified in buffer limit configuration.")?;
-        let bytes = |text: &str| parse_memory(text).ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.".to_owned());
-        let seconds: u32 = rule[3].parse().map_err(|_| "Error in hard, soft or soft_seconds setting in buffer limit configuration.")?;
+        let class = if rule[0].eq_ignore_ascii_case("replica") {
+            "slave".to_owned()
+        } else {
+            rule[0].to_ascii_lowercase()
+        };
+        let limit = limits
+            .iter_mut()
+            .find(|(name, _)| *name == class)
+            .ok_or("Invalid client class specified in buffer limit configuration.")?;
+        let bytes = |text: &str| {
+            parse_memory(text).ok_or(
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration."
+                    .to_owned(),
+            )
+        };
+        let seconds: u32 = rule[3].parse().map_err(
+            |_| "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+        )?;
         limit.1 = format!("{} {} {seconds}", bytes(rule[1])?, bytes(rule[2])?);
     }
     Ok(limits.iter().map(|(name, limit)| format!("{name} {limit}")).collect::<Vec<_>>().join(" "))
@@ -167,7 +211,12 @@ mod tests {
     fn the_table_is_in_order_and_its_defaults_are_canonical() {
         assert!(PARAMETERS.windows(2).all(|pair| pair[0].name < pair[1].name));
         for parameter in PARAMETERS {
-            assert_eq!(parameter.kind.canonical(parameter.default), Ok(parameter.default.to_owned()), "{}", parameter.name);
+            assert_eq!(
+                parameter.kind.canonical(parameter.default),
+                Ok(parameter.default.to_owned()),
+                "{}",
+                parameter.name
+            );
         }
     }
 
