@@ -394,9 +394,9 @@ mod tests {
         let prefix = |key: &[u8]| number(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
         let position = |key: &[u8]| number(key) & 0x7fff;
         let tag = |key: &[u8]| number(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) << 16;
-        let hashes: [&dyn Fn(&[u8]) -> u64; 4] = [&whole, &prefix, &position, &tag];
+        let hashes: [fn(&[u8]) -> u64; 4] = [whole, prefix, position, tag];
         for hash in hashes {
-            let mut table = Table::new(|key: &[u8]| hash(key));
+            let mut table = Table::new(hash);
             let mut model = HashMap::new();
             for n in 0..1_500 {
                 put(&mut table, n, 1);
