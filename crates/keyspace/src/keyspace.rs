@@ -1,13 +1,17 @@
 use crate::access::{AccessClock, AccessPolicy, LfuOptions};
+use crate::awaited::Awaited;
 use crate::database::Database;
 use crate::entry::Entry;
 use crate::event::{Event, EventKind, Interest};
 use crate::expiry::{ExpiryCycle, has_passed};
 use crate::key_hash::{KeyHash, Seeded};
 use crate::lazy::{Garbage, Sink};
+use crate::random::Random;
 use crate::statistics::{DatabaseStatistics, Statistics};
 use crate::store::Store;
 use crate::table::Place;
+use crate::value::Limits;
+use crate::value::stream::BlockLimits;
 use crate::watch::{WatchVersion, Watches};
 
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +31,11 @@ pub struct Keyspace {
     interest: Interest,
     events: Vec<Event>,
     pub(crate) watches: Watches,
+    pub(crate) awaited: Awaited,
+    pub(crate) random: Random,
+    /// Up to where collections stay packed; the owner's to set.
+    pub limits: Limits,
+    pub stream_limits: BlockLimits,
     pub(crate) statistics: Statistics,
     pub(crate) cycle: ExpiryCycle,
     sink: Sink,
@@ -44,6 +53,10 @@ impl Keyspace {
             interest: Interest::EMPTY,
             events: Vec::new(),
             watches: Watches::new(options.databases),
+            awaited: Awaited::new(options.databases),
+            random: Random::new(options.seed),
+            limits: Limits::default(),
+            stream_limits: BlockLimits::default(),
             statistics: Statistics::default(),
             cycle: ExpiryCycle::default(),
             sink: Box::new(drop),
@@ -100,6 +113,7 @@ impl Keyspace {
                 [a, b].iter().any(|&db| stores[db].table().find(hash, key).is_some())
             });
         }
+        [a, b].iter().for_each(|&db| self.awaited.all_written(db));
         self.cycle.restart();
         self.dirty += 1;
     }
@@ -210,6 +224,29 @@ impl Keyspace {
         let hash = self.key_hash.hash(key);
         self.locate(db, hash, key);
         self.watches.is_unchanged(db, key, version)
+    }
+}
+
+/// Keys that blocked clients wait for.
+impl Keyspace {
+    /// Begins to wait for writes to a key, once for each call.
+    pub fn await_key(&mut self, db: usize, key: &[u8]) {
+        self.awaited.add(db, key);
+    }
+
+    /// Takes one [`Keyspace::await_key`] back.
+    pub fn stop_awaiting(&mut self, db: usize, key: &[u8]) {
+        self.awaited.remove(db, key);
+    }
+
+    #[inline]
+    pub fn has_ready_keys(&self) -> bool {
+        self.awaited.has_ready()
+    }
+
+    /// The awaited keys that were written since the last call, in that order.
+    pub fn take_ready_keys(&mut self) -> Vec<(usize, Box<[u8]>)> {
+        self.awaited.take_ready()
     }
 }
 
@@ -365,6 +402,27 @@ mod tests {
         keyspace.swap(0, 1);
         assert!(keyspace.database(0).is_empty());
         assert!(keyspace.database(1).contains(b"key"));
+    }
+
+    #[test]
+    fn only_what_is_large_and_unlinked_goes_to_the_sink() {
+        let mut keyspace = keyspace();
+        let garbage = Rc::new(Cell::new(0));
+        let count = Rc::clone(&garbage);
+        keyspace.set_sink(Box::new(move |_| count.set(count.get() + 1)));
+        let limits = keyspace.limits;
+        let mut database = keyspace.database(0);
+        for (key, elements) in [(&b"small"[..], 3), (b"large", 1_000), (b"removed", 1_000)] {
+            for _ in 0..elements {
+                let list = database.get_or_insert::<List>(key).expect("a list");
+                list.push_back(&[7; 1_000], &limits);
+            }
+            database.changed(EventKind::RPUSH, key);
+        }
+        assert!(database.entry_memory(b"large").expect("it is there") > 1_000_000);
+        assert!(database.unlink(b"small") && database.unlink(b"large"));
+        assert!(database.remove(b"removed"));
+        assert_eq!(garbage.get(), 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Commands see a [`Database`].
 
 mod access;
+mod awaited;
 mod database;
 mod entry;
 mod event;
@@ -13,6 +14,7 @@ mod expiry;
 mod key_hash;
 mod keyspace;
 mod lazy;
+mod random;
 mod scan;
 mod segment;
 mod statistics;
@@ -27,9 +29,10 @@ pub use event::{Event, EventClass, EventKind, Interest};
 pub use expiry::Expiry;
 pub use keyspace::{Keyspace, Options};
 pub use lazy::{Garbage, Sink};
+pub use random::Random;
 pub use statistics::{DatabaseStatistics, Statistics};
 pub use value::{
-    Hash, List, Object, Set, SortedSet, Stream, StringRef, Type, Value, ValueRef, ValueType,
-    WrongType,
+    Decimal, Hash, Limits, List, Object, Set, SortedSet, Stream, StringRef, Type, Value, ValueRef,
+    ValueType, WrongType,
 };
 pub use watch::WatchVersion;

@@ -146,17 +146,22 @@ impl Database<'_> {
         self.locate(key).is_some_and(|place| self.store().table().entry(place).is_edited())
     }
 
-    /// The bytes of the entry; of an object, without its inside.
+    /// The bytes of the entry and of all that belongs to it.
     pub fn entry_memory(&mut self, key: &[u8]) -> Option<usize> {
         let place = self.locate(key)?;
-        Some(self.store().table().entry(place).memory())
+        let entry = self.store().table().entry(place);
+        let inside = match entry.value() {
+            ValueRef::Object(object) => object.memory(),
+            ValueRef::String(_) => 0,
+        };
+        Some(entry.memory() + inside)
     }
 
-    /// Any key, each about as likely as the others. `random` decides which.
-    pub fn random_key(&mut self, random: u64) -> Option<Vec<u8>> {
-        let mut state = random;
+    /// Any key, each about as likely as the others.
+    pub fn random_key(&mut self) -> Option<Vec<u8>> {
         loop {
-            let entry = self.store().table().random(|| splitmix(&mut state))?;
+            let (stores, random) = (&self.keyspace.stores, &mut self.keyspace.random);
+            let entry = stores[self.index].table().random(|| random.draw())?;
             let key = entry.key().to_vec();
             // Looking for it removes it if it has expired, so this ends.
             if self.contains(&key) {
@@ -178,14 +183,6 @@ impl Database<'_> {
             None => self.add_entry(hash, entry),
         }
     }
-}
-
-/// More random numbers from one.
-fn splitmix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }
 
 #[cfg(test)]
@@ -267,10 +264,10 @@ mod tests {
         let mut keyspace = keyspace();
         keyspace.set_now(10_000);
         let mut database = keyspace.database(0);
-        for random in 0..10 {
-            assert_eq!(database.random_key(random).as_deref(), Some(&b"long"[..]));
+        for _ in 0..10 {
+            assert_eq!(database.random_key().as_deref(), Some(&b"long"[..]));
         }
         assert!(database.unlink(b"long"));
-        assert_eq!(database.random_key(0), None);
+        assert_eq!(database.random_key(), None);
     }
 }

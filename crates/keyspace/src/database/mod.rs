@@ -8,9 +8,11 @@ use crate::entry::{Content, Entry};
 use crate::event::EventKind;
 use crate::expiry::Expiry;
 use crate::keyspace::Keyspace;
+use crate::random::Random;
 use crate::store::Store;
 use crate::table::Place;
-use crate::value::ValueRef;
+use crate::value::stream::BlockLimits;
+use crate::value::{Limits, ValueRef};
 
 /// A view: the keyspace, and which of its databases is meant.
 ///
@@ -53,6 +55,31 @@ impl Database<'_> {
         self.store().table().hash(key)
     }
 
+    /// A generator of its own, seeded by the keyspace's: it can be used while values are borrowed.
+    pub fn generator(&mut self) -> Random {
+        Random::new(self.keyspace.random.draw())
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.keyspace.limits
+    }
+
+    pub fn stream_limits(&self) -> BlockLimits {
+        self.keyspace.stream_limits
+    }
+
+    /// A pure hint: brings the entries of these keys near, for commands that visit many.
+    pub fn prefetch(&self, keys: &[&[u8]]) {
+        let hashes = keys.iter().map(|key| self.hash(key));
+        let table = self.store().table();
+        for hash in hashes.clone() {
+            table.prefetch_bucket(hash);
+        }
+        for hash in hashes {
+            table.prefetch_entry(hash);
+        }
+    }
+
     /// Removes every key, and says how many they were.
     pub fn flush(&mut self) -> u64 {
         self.keyspace.flush(self.index)
@@ -63,6 +90,7 @@ impl Database<'_> {
     pub fn changed(&mut self, event: EventKind, key: &[u8]) {
         self.keyspace.dirty += 1;
         self.keyspace.watches.touch(self.index, key);
+        self.keyspace.awaited.written(self.index, key);
         self.notify(event, key);
         if event.class.may_empty() {
             self.remove_if_empty(key);

@@ -1,13 +1,23 @@
 //! The value types. A string lives inside its entry; everything else is an [`Object`].
 
-mod hash;
-mod list;
-mod set;
-mod sorted_set;
-mod stream;
+mod decimal;
+pub mod hash;
+mod hash_table;
+mod length;
+mod limits;
+pub mod list;
+mod packed;
+mod sample;
+pub mod set;
+pub mod sorted_set;
+pub mod stream;
 mod string;
+#[cfg(test)]
+pub(crate) mod testing;
 
+pub use decimal::Decimal;
 pub use hash::Hash;
+pub use limits::Limits;
 pub use list::List;
 pub use set::Set;
 pub use sorted_set::SortedSet;
@@ -72,6 +82,39 @@ impl Object {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// About how many bytes are inside.
+    pub fn memory(&self) -> usize {
+        match self {
+            Object::List(list) => list.memory(),
+            Object::Hash(hash) => hash.memory(),
+            Object::Set(set) => set.memory(),
+            Object::SortedSet(sorted_set) => sorted_set.memory(),
+            Object::Stream(stream) => stream.memory(),
+        }
+    }
+
+    /// About how many allocations there are to free.
+    pub fn work(&self) -> usize {
+        match self {
+            Object::List(list) => list.work(),
+            Object::Hash(hash) => hash.work(),
+            Object::Set(set) => set.work(),
+            Object::SortedSet(sorted_set) => sorted_set.work(),
+            Object::Stream(stream) => stream.work(),
+        }
+    }
+
+    /// What OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Object::List(list) => list.encoding(),
+            Object::Hash(hash) => hash.encoding(),
+            Object::Set(set) => set.encoding(),
+            Object::SortedSet(sorted_set) => sorted_set.encoding(),
+            Object::Stream(_) => "stream",
+        }
     }
 }
 
