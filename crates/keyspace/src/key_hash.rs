@@ -1,14 +1,15 @@
 use std::hash::Hasher;
 
 use foldhash::SharedSeed;
-use foldhash::fast::FoldHasher;
+use foldhash::quality::FoldHasher;
 
 /// Where a key belongs in a table. A parameter of the table, so that tests can make keys collide.
 pub(crate) trait KeyHash {
     fn hash(&self, key: &[u8]) -> u64;
 }
 
-/// A hash that who does not know the seed cannot make collide.
+/// A hash that who does not know the seed cannot make collide. Of the two foldhashes the one that mixes once more: the table
+/// reads bits from both ends, and the other leaves the top of short keys uneven.
 #[derive(Clone)]
 pub(crate) struct Seeded {
     seed: u64,

@@ -287,3 +287,163 @@ impl Keyspace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::{EventClass, Expiry, List};
+
+    fn keyspace() -> Keyspace {
+        let mut keyspace = Keyspace::new(Options { databases: 2, seed: 42 });
+        keyspace.set_now(1_000);
+        keyspace
+    }
+
+    fn events(keyspace: &mut Keyspace) -> Vec<(&'static str, Box<[u8]>)> {
+        let mut events = Vec::new();
+        keyspace.take_events(&mut events);
+        events.into_iter().map(|event| (event.kind.name, event.key)).collect()
+    }
+
+    #[test]
+    fn only_events_of_interest_are_recorded() {
+        let mut keyspace = keyspace();
+        keyspace.database(0).changed(EventKind::SET, b"key");
+        assert!(!keyspace.has_events());
+
+        keyspace.set_interest(EventClass::STRING | EventClass::KEYMISS);
+        assert_eq!(keyspace.database(1).string(b"key"), Ok(None));
+        keyspace.database(1).set_string(b"key", b"value", Expiry::Clear);
+        keyspace.database(1).changed(EventKind::SET, b"key");
+        keyspace.database(1).changed(EventKind::DEL, b"key");
+        assert_eq!(
+            events(&mut keyspace),
+            [("keymiss", (*b"key").into()), ("set", (*b"key").into())]
+        );
+        assert!(!keyspace.has_events());
+        assert_eq!(keyspace.dirty(), 3);
+    }
+
+    #[test]
+    fn a_collection_that_is_left_empty_is_removed_and_a_stream_is_not() {
+        let mut keyspace = keyspace();
+        keyspace.set_interest(Interest::ALL);
+        let mut database = keyspace.database(0);
+        database.get_or_insert::<List>(b"list").expect("a new key is what it is made");
+        assert!(database.contains(b"list"));
+        database.changed(EventKind::LPOP, b"list");
+        assert!(!database.contains(b"list"));
+        database.get_or_insert::<crate::Stream>(b"stream").expect("a new key is what it is made");
+        database.changed(EventKind::XDEL, b"stream");
+        assert!(database.contains(b"stream"));
+        let names: Vec<_> = events(&mut keyspace).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["new", "lpop", "del", "new", "xdel"]);
+        assert_eq!(keyspace.dirty(), 2);
+    }
+
+    #[test]
+    fn a_watched_key_is_changed_by_whatever_is_done_to_it_and_by_nothing_else() {
+        let mut keyspace = keyspace();
+        keyspace.database(0).set_string(b"key", b"1", Expiry::Clear);
+        let changes: [fn(&mut Keyspace); 6] = [
+            |keyspace| keyspace.database(0).changed(EventKind::SET, b"key"),
+            |keyspace| {
+                keyspace.database(0).set_expiry(b"key", 1_000);
+                keyspace.set_now(2_000);
+            },
+            |keyspace| keyspace.swap(0, 1),
+            |keyspace| _ = keyspace.flush_all(),
+            |keyspace| _ = keyspace.database(0).flush(),
+            |keyspace| {
+                keyspace.database(0).set_expiry(b"key", 1_000);
+                keyspace.set_now(2_000);
+                assert_eq!(keyspace.expire_cycle(1_000), 1);
+            },
+        ];
+        for change in changes {
+            keyspace.set_now(1_000);
+            keyspace.database(0).set_string(b"key", b"1", Expiry::Clear);
+            let version = keyspace.watch(0, b"key");
+            keyspace.database(0).changed(EventKind::SET, b"other");
+            keyspace.database(1).changed(EventKind::SET, b"key");
+            assert!(keyspace.is_unchanged(0, b"key", version));
+            change(&mut keyspace);
+            assert!(!keyspace.is_unchanged(0, b"key", version));
+            keyspace.unwatch(0, b"key");
+            assert!(keyspace.watches.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_missing_key_stays_unchanged_through_flush_and_swap() {
+        let mut keyspace = keyspace();
+        keyspace.database(0).set_string(b"expired", b"1", Expiry::At(0));
+        let missing = keyspace.watch(0, b"missing");
+        let expired = keyspace.watch(0, b"expired");
+        keyspace.swap(0, 1);
+        keyspace.flush_all();
+        assert!(keyspace.is_unchanged(0, b"missing", missing));
+        assert!(keyspace.is_unchanged(0, b"expired", expired));
+    }
+
+    #[test]
+    fn each_watcher_sees_the_changes_since_it_began() {
+        let mut keyspace = keyspace();
+        let first = keyspace.watch(0, b"key");
+        keyspace.database(0).changed(EventKind::SET, b"key");
+        let second = keyspace.watch(0, b"key");
+        assert!(!keyspace.is_unchanged(0, b"key", first));
+        assert!(keyspace.is_unchanged(0, b"key", second));
+        keyspace.unwatch(0, b"key");
+        assert!(keyspace.is_unchanged(0, b"key", second));
+    }
+
+    #[test]
+    fn a_swap_exchanges_all_keys() {
+        let mut keyspace = keyspace();
+        keyspace.database(0).set_string(b"key", b"1", Expiry::Clear);
+        keyspace.swap(0, 1);
+        assert!(keyspace.database(0).is_empty());
+        assert!(keyspace.database(1).contains(b"key"));
+    }
+
+    #[test]
+    fn only_what_is_large_and_unlinked_goes_to_the_sink() {
+        let mut keyspace = keyspace();
+        let garbage = Rc::new(Cell::new(0));
+        let count = Rc::clone(&garbage);
+        keyspace.set_sink(Box::new(move |_| count.set(count.get() + 1)));
+        let limits = keyspace.limits;
+        let mut database = keyspace.database(0);
+        for (key, elements) in [(&b"small"[..], 3), (b"large", 1_000), (b"removed", 1_000)] {
+            for _ in 0..elements {
+                let list = database.get_or_insert::<List>(key).expect("a list");
+                list.push_back(&[7; 1_000], &limits);
+            }
+            database.changed(EventKind::RPUSH, key);
+        }
+        assert!(database.entry_memory(b"large").expect("it is there") > 1_000_000);
+        assert!(database.unlink(b"small") && database.unlink(b"large"));
+        assert!(database.remove(b"removed"));
+        assert_eq!(garbage.get(), 1);
+    }
+
+    #[test]
+    fn a_flush_hands_its_keys_to_the_sink_and_returns_their_memory() {
+        let mut keyspace = keyspace();
+        let garbage = Rc::new(Cell::new(0));
+        let count = Rc::clone(&garbage);
+        keyspace.set_sink(Box::new(move |_| count.set(count.get() + 1)));
+        for n in 0..100 {
+            keyspace.database(0).set_int(format!("{n}").as_bytes(), n, Expiry::Clear);
+        }
+        keyspace.database(1).set_string(b"key", &[1; 5_000], Expiry::Clear);
+        assert!(keyspace.used_memory() > 100 * 24 + 5_000);
+        assert_eq!(keyspace.flush_all(), 101);
+        assert_eq!(garbage.get(), 1);
+        assert_eq!(keyspace.used_memory(), 0);
+    }
+}

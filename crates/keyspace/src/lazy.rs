@@ -19,14 +19,14 @@ enum Contents {
 /// Takes garbage away.
 pub type Sink = Box<dyn FnMut(Garbage)>;
 
-/// Fewer elements are dropped faster than they change threads.
-const ELEMENTS_MIN: usize = 64;
+/// Fewer allocations are freed faster than they change threads.
+const WORK_MIN: usize = 64;
 
 impl Garbage {
     /// `None` if dropping it was quick.
     pub(crate) fn of_entry(entry: Entry) -> Option<Garbage> {
         match entry.as_ref().value() {
-            ValueRef::Object(object) if object.len() > ELEMENTS_MIN => {
+            ValueRef::Object(object) if object.work() > WORK_MIN => {
                 Some(Garbage { contents: Contents::Entry(entry) })
             }
             _ => None,
@@ -34,7 +34,7 @@ impl Garbage {
     }
 
     pub(crate) fn of_store(store: Store) -> Option<Garbage> {
-        (store.table().len() > ELEMENTS_MIN)
+        (store.table().len() > WORK_MIN)
             .then(|| Garbage { contents: Contents::Store(Box::new(store)) })
     }
 }

@@ -664,3 +664,80 @@ impl Drop for Directory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Content;
+
+    fn entry(key: &[u8]) -> Entry {
+        Entry::new(key, Content::Bytes(b"value"), None, 0)
+    }
+
+    #[test]
+    fn a_bucket_begins_where_its_first_position_has_its_home() {
+        for depth in 0..=DEPTH_MAX {
+            for bucket in 1..BUCKETS {
+                let start = bucket_start(bucket, depth);
+                let hash = |position: u64| (position << depth) << (64 - POSITION_BITS) >> depth;
+                assert_eq!(home(hash(start), depth), bucket, "depth {depth}");
+                assert_eq!(home(hash(start - 1), depth), bucket - 1, "depth {depth}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_bucket_flows_over_the_end_and_then_into_the_spill() {
+        let mut segment = Segment::new();
+        let keys: Vec<_> = (0..200u32).map(u32::to_be_bytes).collect();
+        let home = BUCKETS - 2;
+        for key in &keys {
+            segment.place_or_spill(home, 7, entry(key));
+        }
+        assert_eq!(segment.live(), keys.len());
+        assert_eq!(segment.header.spill.len(), keys.len() - PROBE_MAX * SLOTS);
+        for key in &keys {
+            let slot = segment.find(home, 7, key).expect("every key is found");
+            assert_eq!(segment.entry(slot).key(), key);
+        }
+        assert_eq!(segment.find(home, 7, b"another"), None);
+
+        for (n, key) in keys.iter().enumerate() {
+            let slot = segment.find(home, 7, key).expect("every key is found");
+            if n % 2 == 0 {
+                segment.reshape(slot, Some(5));
+            } else {
+                drop(segment.remove(slot));
+            }
+        }
+        assert_eq!(segment.live(), keys.len() / 2);
+        let mut swept = 0;
+        assert_eq!(segment.sweep(6, |_| swept += 1), keys.len() / 2);
+        assert_eq!((swept, segment.live(), segment.next_expiry()), (keys.len() / 2, 0, i64::MAX));
+    }
+
+    #[test]
+    fn the_overflow_flag_outlives_the_entry_that_shares_its_word() {
+        let mut segment = Segment::new();
+        for key in 0..9u8 {
+            segment.place(3, 1, entry(&[key])).map_err(|_| ()).expect("there is room");
+        }
+        for key in 0..8u8 {
+            let slot = segment.find(3, 1, &[key]).expect("every key is found");
+            drop(segment.replace(slot, entry(&[key])));
+            drop(segment.remove(slot));
+        }
+        assert!(segment.find(3, 1, &[8]).is_some());
+    }
+
+    #[test]
+    fn the_directory_grows_only_with_its_segments() {
+        let mut directory = Directory::new();
+        directory.get_or_create(0);
+        while directory.split(0).is_some() {}
+        assert!(directory.handles.len() <= HANDLES_PER_SEGMENT_MAX * directory.segments);
+        assert!(directory.depth < 10);
+        while directory.merge(0, 1).is_some() {}
+        assert_eq!((directory.segments, directory.handles.len()), (1, 1));
+    }
+}

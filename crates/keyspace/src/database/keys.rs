@@ -146,10 +146,15 @@ impl Database<'_> {
         self.locate(key).is_some_and(|place| self.store().table().entry(place).is_edited())
     }
 
-    /// The bytes of the entry; of an object, without its inside.
+    /// The bytes of the entry and of all that belongs to it.
     pub fn entry_memory(&mut self, key: &[u8]) -> Option<usize> {
         let place = self.locate(key)?;
-        Some(self.store().table().entry(place).memory())
+        let entry = self.store().table().entry(place);
+        let inside = match entry.value() {
+            ValueRef::Object(object) => object.memory(),
+            ValueRef::String(_) => 0,
+        };
+        Some(entry.memory() + inside)
     }
 
     /// Any key, each about as likely as the others.
@@ -177,5 +182,92 @@ impl Database<'_> {
             Some(place) => drop(self.store_mut().replace(place, entry)),
             None => self.add_entry(hash, entry),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expiry, Keyspace, List, Object, Options};
+
+    fn keyspace() -> Keyspace {
+        let mut keyspace = Keyspace::new(Options { databases: 2, seed: 42 });
+        keyspace.set_now(1_000);
+        let mut database = keyspace.database(0);
+        database.set_string(b"short", b"value", Expiry::At(9_000));
+        database.set_string(b"long", &[7; 5_000], Expiry::Clear);
+        database.insert(b"list", Object::List(List::default()), Expiry::At(9_001));
+        keyspace
+    }
+
+    #[test]
+    fn a_renamed_key_takes_value_and_expiry_along() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        assert!(database.rename(b"short", b"long"));
+        assert!(database.rename(b"list", b"a new name"));
+        assert!(!database.rename(b"short", b"anything"));
+        assert!(database.rename(b"long", b"long"));
+        assert_eq!(database.string(b"long"), Ok(Some(StringRef::Bytes(b"value"))));
+        assert_eq!(database.expiry(b"long"), Some(Some(9_000)));
+        assert_eq!(database.type_of(b"a new name"), Some(Type::List));
+        assert_eq!(database.expiry(b"a new name"), Some(Some(9_001)));
+        assert_eq!(database.len(), 2);
+    }
+
+    #[test]
+    fn a_copy_is_independent_and_a_move_is_refused_by_a_key_that_is_there() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        assert!(database.copy_to(b"long", 1, b"copy"));
+        assert!(database.copy_to(b"short", 0, b"copy"));
+        assert!(!database.copy_to(b"missing", 1, b"copy"));
+        database.other(1).modify_bytes(b"copy", |bytes| bytes[0] = 8).expect("a string");
+        assert!(
+            matches!(database.take(b"long"), Some((Value::String(bytes), None)) if bytes == [7; 5_000])
+        );
+        assert!(!database.move_to(b"copy", 1));
+        assert!(database.move_to(b"list", 1));
+        assert_eq!(database.other(1).expiry(b"list"), Some(Some(9_001)));
+        assert!(!database.contains(b"list"));
+        assert!(!database.move_to(b"missing", 1));
+    }
+
+    #[test]
+    fn persist_is_true_once() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        assert!(database.persist(b"list"));
+        assert!(!database.persist(b"list"));
+        assert!(!database.persist(b"missing"));
+        assert!(!database.set_expiry(b"missing", 5_000));
+        assert_eq!(database.expiry(b"list"), Some(None));
+        assert_eq!(database.expiry(b"missing"), None);
+    }
+
+    #[test]
+    fn only_reads_and_writes_end_idleness() {
+        let mut keyspace = keyspace();
+        keyspace.set_now(8_500);
+        let mut database = keyspace.database(0);
+        assert!(database.exists(b"short") && database.contains(b"short"));
+        database.value(b"short").expect("it is there");
+        assert_eq!(database.idle_seconds(b"short"), Some(7));
+        assert!(database.touch(b"short"));
+        assert_eq!(database.idle_seconds(b"short"), Some(0));
+        assert!(database.set_idle_seconds(b"short", 100));
+        assert_eq!(database.idle_seconds(b"short"), Some(100));
+    }
+
+    #[test]
+    fn a_random_key_is_never_one_that_expired() {
+        let mut keyspace = keyspace();
+        keyspace.set_now(10_000);
+        let mut database = keyspace.database(0);
+        for _ in 0..10 {
+            assert_eq!(database.random_key().as_deref(), Some(&b"long"[..]));
+        }
+        assert!(database.unlink(b"long"));
+        assert_eq!(database.random_key(), None);
     }
 }

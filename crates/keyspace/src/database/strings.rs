@@ -75,3 +75,105 @@ impl Database<'_> {
         Ok(result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Keyspace, List, Object, Options};
+
+    fn keyspace() -> Keyspace {
+        Keyspace::new(Options { databases: 1, seed: 42 })
+    }
+
+    #[test]
+    fn a_string_is_read_as_it_was_written_at_any_length() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        // Each overwrites the one before: in place, in another allocation, outside and back.
+        for len in [0, 1, 8, 7, 64, 63, 1_024, 1_025, 100_000, 60_000, 3_000, 5, 0] {
+            let value = vec![b'x'; len];
+            database.set_string(b"key", &value, Expiry::Clear);
+            assert_eq!(database.string(b"key"), Ok(Some(StringRef::Bytes(&value))));
+        }
+        database.set_string(b"key", b"-17", Expiry::Clear);
+        assert!(matches!(database.string(b"key"), Ok(Some(StringRef::Int(-17)))));
+        assert!(database.remove(b"key"));
+        let table = keyspace.stores[0].table().memory();
+        assert_eq!(keyspace.used_memory(), table);
+    }
+
+    #[test]
+    fn a_write_keeps_clears_or_sets_the_expiry() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        for value in [&b"short"[..], b"12", &[0; 2_000]] {
+            database.set_string(b"key", value, Expiry::Clear);
+            assert_eq!(database.expiry(b"key"), Some(None));
+            database.set_string(b"key", value, Expiry::At(7));
+            assert_eq!(database.expiry(b"key"), Some(Some(7)));
+            database.set_string(b"key", value, Expiry::At(8));
+            assert_eq!(database.expiry(b"key"), Some(Some(8)));
+            database.set_string(b"key", b"another", Expiry::Keep);
+            assert_eq!(database.expiry(b"key"), Some(Some(8)));
+            database.set_string(b"key", value, Expiry::Clear);
+            assert_eq!(database.expiry(b"key"), Some(None));
+        }
+        assert_eq!(keyspace.database_statistics(0).expiring, 0);
+    }
+
+    #[test]
+    fn an_integer_is_updated_where_it_is_and_keeps_its_expiry() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        let increment = |old: Option<StringRef<'_>>| -> Result<i64, WrongType> {
+            old.map_or(Some(0), StringRef::as_int).map(|int| int + 1).ok_or(WrongType)
+        };
+        assert_eq!(database.update_int(b"n", increment), Ok(1));
+        database.set_expiry(b"n", 99);
+        assert_eq!(database.update_int(b"n", increment), Ok(2));
+        assert_eq!(database.expiry(b"n"), Some(Some(99)));
+        database.set_string(b"n", b"text", Expiry::Clear);
+        assert_eq!(database.update_int(b"n", increment), Err(WrongType));
+        assert_eq!(database.string(b"n"), Ok(Some(StringRef::Bytes(b"text"))));
+    }
+
+    #[test]
+    fn bytes_are_modified_across_the_border_to_the_outside_and_keep_the_expiry() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        let mut model = Vec::new();
+        for n in 0..3_000_u32 {
+            let len = database.modify_bytes(b"key", |bytes| {
+                bytes.push(n as u8);
+                bytes.len()
+            });
+            model.push(n as u8);
+            assert_eq!(len, Ok(model.len()));
+            if n == 0 {
+                database.set_expiry(b"key", 5);
+            }
+        }
+        assert_eq!(database.string(b"key"), Ok(Some(StringRef::Bytes(&model))));
+        database.modify_bytes(b"key", |bytes| bytes.truncate(3)).expect("a string");
+        assert_eq!(database.string(b"key"), Ok(Some(StringRef::Bytes(&model[..3]))));
+        assert_eq!(database.expiry(b"key"), Some(Some(5)));
+        assert!(database.remove(b"key"));
+        let table = keyspace.stores[0].table().memory();
+        assert_eq!(keyspace.used_memory(), table);
+    }
+
+    #[test]
+    fn other_types_are_refused_and_stay() {
+        let mut keyspace = keyspace();
+        let mut database = keyspace.database(0);
+        database.insert(b"list", Object::List(List::default()), Expiry::Clear);
+        assert_eq!(database.string(b"list"), Err(WrongType));
+        assert_eq!(database.modify_bytes(b"list", |bytes| bytes.clear()), Err(WrongType));
+        assert_eq!(database.update_int(b"list", |_| Ok::<_, WrongType>(1)), Err(WrongType));
+        assert!(matches!(database.get::<List>(b"list"), Ok(Some(_))));
+        database.set_string(b"list", b"now a string", Expiry::Clear);
+        assert!(matches!(database.get::<List>(b"list"), Err(WrongType)));
+        assert!(matches!(database.get_mut::<List>(b"list"), Err(WrongType)));
+        assert!(matches!(database.get_or_insert::<List>(b"list"), Err(WrongType)));
+    }
+}

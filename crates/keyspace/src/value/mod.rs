@@ -84,6 +84,28 @@ impl Object {
         self.len() == 0
     }
 
+    /// About how many bytes are inside.
+    pub fn memory(&self) -> usize {
+        match self {
+            Object::List(list) => list.memory(),
+            Object::Hash(hash) => hash.memory(),
+            Object::Set(set) => set.memory(),
+            Object::SortedSet(sorted_set) => sorted_set.memory(),
+            Object::Stream(stream) => stream.memory(),
+        }
+    }
+
+    /// About how many allocations there are to free.
+    pub fn work(&self) -> usize {
+        match self {
+            Object::List(list) => list.work(),
+            Object::Hash(hash) => hash.work(),
+            Object::Set(set) => set.work(),
+            Object::SortedSet(sorted_set) => sorted_set.work(),
+            Object::Stream(stream) => stream.work(),
+        }
+    }
+
     /// What OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
         match self {
