@@ -32,10 +32,18 @@ impl Client {
     /// Sends a command and waits for its reply, setting aside pushes that come before it.
     pub fn call<Word: AsRef<[u8]>>(&mut self, words: &[Word]) -> io::Result<Reply> {
         self.send(words)?;
+        self.expect_reply()
+    }
+
+    pub(crate) fn expect_reply(&mut self) -> io::Result<Reply> {
         match self.reply()? {
             Received::Reply(reply) => Ok(reply),
-            Received::Silence => Err(io::Error::new(ErrorKind::TimedOut, "the server did not reply")),
-            Received::Closed => Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
+            Received::Silence => {
+                Err(io::Error::new(ErrorKind::TimedOut, "the server did not reply"))
+            }
+            Received::Closed => {
+                Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"))
+            }
         }
     }
 
@@ -76,7 +84,8 @@ impl Client {
     fn read(&mut self, wait: Duration) -> io::Result<Received> {
         let deadline = Instant::now() + wait;
         loop {
-            let decoded = Reply::decode(&self.received).map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
+            let decoded = Reply::decode(&self.received)
+                .map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
             if let Some((reply, length)) = decoded {
                 self.received.drain(..length);
                 return Ok(Received::Reply(reply));
@@ -85,7 +94,9 @@ impl Client {
             match self.wire.receive(&mut self.received, left) {
                 Ok(0) => return Ok(Received::Closed),
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::TimedOut && left.is_zero() => return Ok(Received::Silence),
+                Err(error) if error.kind() == ErrorKind::TimedOut && left.is_zero() => {
+                    return Ok(Received::Silence);
+                }
                 Err(error) if error.kind() == ErrorKind::TimedOut => {}
                 Err(error) => return Err(error),
             }

@@ -33,7 +33,9 @@ impl<'a> Conversation<'a> {
                 self.settle()?;
                 None
             }
-            Act::Await => Some((self.client(&line.connection)?.next(Client::PATIENCE)?, Order::AsIs)),
+            Act::Await => {
+                Some((self.client(&line.connection)?.next(Client::PATIENCE)?, Order::AsIs))
+            }
             Act::Quiet => {
                 self.settle()?;
                 let received = self.client(&line.connection)?.next(Duration::from_millis(10))?;
@@ -57,7 +59,9 @@ impl<'a> Conversation<'a> {
                 sleep(Duration::from_millis(*ms));
                 None
             }
-            Act::Repeat(times, words) => self.repeat(&line.connection, *times, words)?.map(|last| (last, Order::AsIs)),
+            Act::Repeat(times, words) => {
+                self.repeat(&line.connection, *times, words)?.map(|last| (last, Order::AsIs))
+            }
         };
         Ok(received.map(|(received, order)| {
             let shown = match received {
@@ -80,12 +84,19 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn repeat(&mut self, connection: &str, times: usize, words: &[Vec<u8>]) -> io::Result<Option<Received>> {
+    fn repeat(
+        &mut self,
+        connection: &str,
+        times: usize,
+        words: &[Vec<u8>],
+    ) -> io::Result<Option<Received>> {
         let mut last = None;
         for turn in 0..times {
             let turn = turn.to_string();
-            let words: Vec<String> =
-                words.iter().map(|word| String::from_utf8_lossy(word).replace("{i}", &turn)).collect();
+            let words: Vec<String> = words
+                .iter()
+                .map(|word| String::from_utf8_lossy(word).replace("{i}", &turn))
+                .collect();
             let client = self.client(connection)?;
             client.send(&words)?;
             last = Some(client.reply()?);

@@ -9,7 +9,8 @@ pub(crate) fn matches(expected: &str, actual: &str) -> bool {
             let Some(tail) = actual.strip_prefix(literal) else { return false };
             // The longest fit first; a later literal may ask for a shorter one.
             let ends = (0..=tail.len()).rev().filter(|&end| tail.is_char_boundary(end));
-            ends.into_iter().any(|end| placeholder.accepts(&tail[..end]) && matches(rest, &tail[end..]))
+            ends.into_iter()
+                .any(|end| placeholder.accepts(&tail[..end]) && matches(rest, &tail[end..]))
         }
     }
 }
@@ -39,7 +40,8 @@ impl Placeholder {
                 text.parse::<i64>().is_ok_and(|number| (*least..=*most).contains(&number))
             }
             Placeholder::StreamId => {
-                let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+                let digits =
+                    |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
                 text.split_once('-').is_some_and(|(ms, sequence)| digits(ms) && digits(sequence))
             }
             Placeholder::Text => true,

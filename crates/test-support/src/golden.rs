@@ -21,7 +21,11 @@ use crate::wire::Connect;
 const UNKNOWN_TO_THE_ORACLE: [&str; 2] = ["functions", "redis-7.2"];
 
 /// The whole test program: `arguments` are those that cargo hands to a test.
-pub fn main(scripts: &Path, mainspring: &Path, arguments: impl Iterator<Item = String>) -> ExitCode {
+pub fn main(
+    scripts: &Path,
+    mainspring: &Path,
+    arguments: impl Iterator<Item = String>,
+) -> ExitCode {
     let options = Options::read(arguments);
     let rewrite = std::env::var_os("UPDATE_GOLDEN").is_some();
     let targets = chosen_targets(mainspring);
@@ -38,23 +42,31 @@ pub fn main(scripts: &Path, mainspring: &Path, arguments: impl Iterator<Item = S
         let tests: VecDeque<Test> = all
             .iter()
             .filter(|script| {
-                let has_commands = target.name() != "oracle" || !is_unknown_to_the_oracle(&script.name);
-                let is_authority = (target.name() == "oracle") != is_unknown_to_the_oracle(&script.name);
+                let has_commands =
+                    target.name() != "oracle" || !is_unknown_to_the_oracle(&script.name);
+                let is_authority =
+                    (target.name() == "oracle") != is_unknown_to_the_oracle(&script.name);
                 if rewrite { is_authority } else { has_commands }
             })
-            .map(|script| Test { title: format!("{} @{}", script.name, target.name()), path: script.path.clone() })
+            .map(|script| Test {
+                title: format!("{} @{}", script.name, target.name()),
+                path: script.path.clone(),
+            })
             .filter(|test| options.wants(&test.title))
             .collect();
         plans.push(Plan { target: target.as_ref(), tests: Mutex::new(tests) });
     }
     if options.list {
-        for test in plans.iter().flat_map(|plan| plan.tests.lock().expect("nobody runs yet").clone()) {
+        for test in
+            plans.iter().flat_map(|plan| plan.tests.lock().expect("nobody runs yet").clone())
+        {
             println!("{}: test", test.title);
         }
         return ExitCode::SUCCESS;
     }
 
-    let total: usize = plans.iter().map(|plan| plan.tests.lock().expect("nobody runs yet").len()).sum();
+    let total: usize =
+        plans.iter().map(|plan| plan.tests.lock().expect("nobody runs yet").len()).sum();
     println!("\nrunning {total} tests");
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -70,7 +82,11 @@ pub fn main(scripts: &Path, mainspring: &Path, arguments: impl Iterator<Item = S
         println!("\n---- {failure}");
     }
     let verdict = if failures.is_empty() { "ok" } else { "FAILED" };
-    println!("\ntest result: {verdict}. {} passed; {} failed\n", total - failures.len(), failures.len());
+    println!(
+        "\ntest result: {verdict}. {} passed; {} failed\n",
+        total - failures.len(),
+        failures.len()
+    );
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -86,14 +102,16 @@ impl Options {
     /// Understands what matters of the standard harness's options and passes over the rest.
     fn read(mut arguments: impl Iterator<Item = String>) -> Options {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let mut options = Options { filters: vec![], skipped: vec![], exact: false, list: false, threads };
+        let mut options =
+            Options { filters: vec![], skipped: vec![], exact: false, list: false, threads };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--exact" => options.exact = true,
                 "--list" => options.list = true,
                 "--skip" => options.skipped.extend(arguments.next()),
                 "--test-threads" => {
-                    options.threads = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(threads);
+                    options.threads =
+                        arguments.next().and_then(|count| count.parse().ok()).unwrap_or(threads);
                 }
                 // These have a value that must not be taken for a filter.
                 "--format" | "--color" | "--logfile" | "-Z" => drop(arguments.next()),
@@ -105,7 +123,9 @@ impl Options {
     }
 
     fn wants(&self, title: &str) -> bool {
-        let fits = |pattern: &String| if self.exact { title == pattern } else { title.contains(pattern.as_str()) };
+        let fits = |pattern: &String| {
+            if self.exact { title == pattern } else { title.contains(pattern.as_str()) }
+        };
         (self.filters.is_empty() || self.filters.iter().any(fits)) && !self.skipped.iter().any(fits)
     }
 }
@@ -127,13 +147,22 @@ impl Plan<'_> {
     fn work(&self, rewrite: bool, failures: &Mutex<Vec<String>>) {
         let mut server: Option<Box<dyn Connect>> = None;
         loop {
-            let Some(test) = self.tests.lock().expect("no holder panics").pop_front() else { return };
+            let Some(test) = self.tests.lock().expect("no holder panics").pop_front() else {
+                return;
+            };
             let started = match server.take() {
                 Some(running) => Ok(running),
-                None => self.target.start().map_err(|error| format!("the target does not start: {error}")),
+                None => self
+                    .target
+                    .start()
+                    .map_err(|error| format!("the target does not start: {error}")),
             };
             let outcome = started.and_then(|running| {
-                if rewrite { rewrite_script(&test.path, running.as_ref()) } else { run(&test.path, running.as_ref()) }?;
+                if rewrite {
+                    rewrite_script(&test.path, running.as_ref())
+                } else {
+                    run(&test.path, running.as_ref())
+                }?;
                 server = Some(running);
                 Ok(())
             });
@@ -152,11 +181,20 @@ pub fn run(path: &Path, server: &dyn Connect) -> Result<(), String> {
     for section in &script.sections {
         let Section::Block(block) = section else { continue };
         let spoken = speak(&mut conversation, block);
-        let shown = spoken.map_err(|why| format!("{}:{}\n{why}", path.display(), block.line_number))?;
+        let shown =
+            spoken.map_err(|why| format!("{}:{}\n{why}", path.display(), block.line_number))?;
         let same = shown.len() == block.expected.len()
-            && shown.iter().zip(&block.expected).all(|(actual, expected)| matches(expected, actual));
+            && shown
+                .iter()
+                .zip(&block.expected)
+                .all(|(actual, expected)| matches(expected, actual));
         if !same {
-            return Err(format!("{}:{}\n{}", path.display(), block.line_number, difference(block, &shown)));
+            return Err(format!(
+                "{}:{}\n{}",
+                path.display(),
+                block.line_number,
+                difference(block, &shown)
+            ));
         }
     }
     Ok(())
@@ -174,7 +212,8 @@ fn rewrite_script(path: &Path, server: &dyn Connect) -> Result<(), String> {
             }
             Section::Block(block) => {
                 let spoken = speak(&mut conversation, block);
-                let mut shown = spoken.map_err(|why| format!("{}:{}\n{why}", path.display(), block.line_number))?;
+                let mut shown = spoken
+                    .map_err(|why| format!("{}:{}\n{why}", path.display(), block.line_number))?;
                 for (actual, expected) in shown.iter_mut().zip(&block.expected) {
                     if matches(expected, actual) {
                         actual.clone_from(expected);
@@ -202,7 +241,9 @@ fn difference(block: &Block, shown: &[String]) -> String {
     let mut text: String = block.lines.iter().map(|line| format!("  {}\n", line.source)).collect();
     for index in 0..shown.len().max(block.expected.len()) {
         match (block.expected.get(index), shown.get(index)) {
-            (Some(expected), Some(actual)) if matches(expected, actual) => text.push_str(&format!("  {actual}\n")),
+            (Some(expected), Some(actual)) if matches(expected, actual) => {
+                text.push_str(&format!("  {actual}\n"))
+            }
             (expected, actual) => {
                 text.extend(expected.map(|line| format!("- {line}\n")));
                 text.extend(actual.map(|line| format!("+ {line}\n")));
@@ -233,7 +274,10 @@ fn find_scripts(root: &Path) -> io::Result<Vec<Found>> {
             let path = script?.path();
             if path.extension().is_some_and(|extension| extension == "script") {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                found.push(Found { name: format!("{}/{stem}", group.file_name().to_string_lossy()), path });
+                found.push(Found {
+                    name: format!("{}/{stem}", group.file_name().to_string_lossy()),
+                    path,
+                });
             }
         }
     }

@@ -65,14 +65,20 @@ mod tests {
     #[test]
     fn elements_are_sorted_alone_and_pairs_together() {
         assert_eq!(Order::Elements.canonical(array(&["b", "a"])), array(&["a", "b"]));
-        assert_eq!(Order::Pairs.canonical(array(&["b", "1", "a", "2"])), array(&["a", "2", "b", "1"]));
+        assert_eq!(
+            Order::Pairs.canonical(array(&["b", "1", "a", "2"])),
+            array(&["a", "2", "b", "1"])
+        );
     }
 
     #[test]
     fn a_cursor_stays_in_front() {
         let scanned = |words| Reply::Array(vec![Reply::Bulk(b"0".to_vec()), array(words)]);
         assert_eq!(Order::ScannedElements.canonical(scanned(&["b", "a"])), scanned(&["a", "b"]));
-        assert_eq!(Order::ScannedPairs.canonical(scanned(&["b", "1", "a", "2"])), scanned(&["a", "2", "b", "1"]));
+        assert_eq!(
+            Order::ScannedPairs.canonical(scanned(&["b", "1", "a", "2"])),
+            scanned(&["a", "2", "b", "1"])
+        );
     }
 
     #[test]

@@ -106,7 +106,11 @@ impl<'a> Cursor<'a> {
             b'>' => Reply::Push(self.elements(rest)?),
             b'%' => {
                 let pairs = length(rest)?;
-                Reply::Map((0..pairs).map(|_| Ok((self.reply()?, self.reply()?))).collect::<Result<_, Stop>>()?)
+                Reply::Map(
+                    (0..pairs)
+                        .map(|_| Ok((self.reply()?, self.reply()?)))
+                        .collect::<Result<_, Stop>>()?,
+                )
             }
             b'_' => Reply::Null,
             b',' => Reply::Double(text()),
@@ -117,7 +121,10 @@ impl<'a> Cursor<'a> {
                 if blob.get(3) != Some(&b':') {
                     return Err(Stop::Malformed("a verbatim string without its format".into()));
                 }
-                Reply::Verbatim(String::from_utf8_lossy(&blob[..3]).into_owned(), blob[4..].to_vec())
+                Reply::Verbatim(
+                    String::from_utf8_lossy(&blob[..3]).into_owned(),
+                    blob[4..].to_vec(),
+                )
             }
             _ => return Err(Stop::Malformed(format!("no reply begins with {}", quote(line)))),
         })
@@ -156,7 +163,8 @@ fn number(digits: &[u8]) -> Result<i64, Stop> {
 }
 
 fn length(digits: &[u8]) -> Result<usize, Stop> {
-    usize::try_from(number(digits)?).map_err(|_| Stop::Malformed(format!("{} is no length", quote(digits))))
+    usize::try_from(number(digits)?)
+        .map_err(|_| Stop::Malformed(format!("{} is no length", quote(digits))))
 }
 
 #[cfg(test)]

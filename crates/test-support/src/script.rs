@@ -73,7 +73,11 @@ impl Script {
                 sections.push(Section::Prose(line.to_string()));
                 continue;
             }
-            let mut block = Block { line_number: index + 1, lines: vec![Line::parse(line, index + 1)?], expected: vec![] };
+            let mut block = Block {
+                line_number: index + 1,
+                lines: vec![Line::parse(line, index + 1)?],
+                expected: vec![],
+            };
             let mut commands_are_over = false;
             while let Some((index, line)) = numbered.next_if(|(_, line)| !line.trim().is_empty()) {
                 if commands_are_over {
@@ -107,16 +111,24 @@ impl Line {
             "quiet" => Act::Quiet,
             "resp3" => Act::Resp3,
             "close" => Act::Close,
-            "sleep_ms" => Act::SleepMs(rest.trim().parse().map_err(|_| wrong("sleep_ms> needs a number"))?),
+            "sleep_ms" => {
+                Act::SleepMs(rest.trim().parse().map_err(|_| wrong("sleep_ms> needs a number"))?)
+            }
             _ if words.is_empty() => return Err(wrong("a command is missing")),
             "" => Act::Call(Order::AsIs, words),
             "start" => Act::Start(words),
             "raw" => Act::Raw(words.concat()),
             "repeat" => {
                 let times = std::str::from_utf8(&words[0]).ok().and_then(|text| text.parse().ok());
-                Act::Repeat(times.ok_or_else(|| wrong("repeat> needs a number"))?, words[1..].to_vec())
+                Act::Repeat(
+                    times.ok_or_else(|| wrong("repeat> needs a number"))?,
+                    words[1..].to_vec(),
+                )
             }
-            _ => Act::Call(Order::named(directive).ok_or_else(|| wrong("there is no such directive"))?, words),
+            _ => Act::Call(
+                Order::named(directive).ok_or_else(|| wrong("there is no such directive"))?,
+                words,
+            ),
         };
         Ok(Line { source: source.to_string(), connection: connection.to_string(), act })
     }
@@ -152,9 +164,15 @@ mod tests {
 
     #[test]
     fn a_block_is_commands_and_what_they_should_say() {
-        let script = Script::parse("# about\n\nPING\nb: GET k\n---\nPONG\nb: (nil)\n\nDBSIZE\n").unwrap();
-        let [Section::Prose(_), Section::Prose(_), Section::Block(first), Section::Prose(_), Section::Block(last)] =
-            &script.sections[..]
+        let script =
+            Script::parse("# about\n\nPING\nb: GET k\n---\nPONG\nb: (nil)\n\nDBSIZE\n").unwrap();
+        let [
+            Section::Prose(_),
+            Section::Prose(_),
+            Section::Block(first),
+            Section::Prose(_),
+            Section::Block(last),
+        ] = &script.sections[..]
         else {
             panic!("two blocks between prose")
         };

@@ -28,7 +28,16 @@ impl ServerProcess {
         for _attempt in 0..5 {
             let port = free_port()?;
             let mut command = Command::new("redis-server");
-            command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+            command.args([
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ]);
             command.args(arguments).arg("--dir");
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             match ServerProcess::start(&command, |_| Ok(address)) {
@@ -48,7 +57,10 @@ impl ServerProcess {
         command.args(["server", "--port", "0", "--port-file", "port"]).args(arguments).arg("--dir");
         ServerProcess::start(&command, |directory| {
             let text = fs::read_to_string(directory.join("port"))?;
-            let port: u16 = text.trim().parse().map_err(|_| io::Error::other(format!("{text:?} is no port")))?;
+            let port: u16 = text
+                .trim()
+                .parse()
+                .map_err(|_| io::Error::other(format!("{text:?} is no port")))?;
             Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         })
     }
@@ -62,7 +74,10 @@ impl ServerProcess {
     }
 
     /// `command` lacks only its last argument, the directory it shall work in.
-    fn start(command: &Command, find_address: impl Fn(&Path) -> io::Result<SocketAddr>) -> io::Result<ServerProcess> {
+    fn start(
+        command: &Command,
+        find_address: impl Fn(&Path) -> io::Result<SocketAddr>,
+    ) -> io::Result<ServerProcess> {
         let directory = ScratchDirectory::create()?;
         let log_path = directory.path.join("log");
         let log = File::create(&log_path)?;
@@ -70,9 +85,12 @@ impl ServerProcess {
         let mut bound = Command::new("setpriv");
         bound.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program());
         bound.args(command.get_args()).arg(&directory.path).current_dir(&directory.path);
+        // SORT ALPHA follows the locale.
+        bound.env("LC_ALL", "C");
         bound.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
         let child = spawn_from_lasting_thread(bound)?;
-        let mut server = ServerProcess { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), directory };
+        let mut server =
+            ServerProcess { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), directory };
 
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
@@ -80,15 +98,22 @@ impl ServerProcess {
             let said = String::from_utf8_lossy(&fs::read(&log_path)?).into_owned();
             if let Some(status) = ended {
                 // The shell's and setpriv's way to say that there is no such program.
-                let kind = if status.code() == Some(127) { ErrorKind::NotFound } else { ErrorKind::Other };
-                return Err(io::Error::new(kind, format!("the server ended with {status} and said:\n{said}")));
+                let kind =
+                    if status.code() == Some(127) { ErrorKind::NotFound } else { ErrorKind::Other };
+                return Err(io::Error::new(
+                    kind,
+                    format!("the server ended with {status} and said:\n{said}"),
+                ));
             }
             if said.contains("Ready to accept connections") {
                 server.address = find_address(&server.directory.path)?;
                 return Ok(server);
             }
             if Instant::now() > deadline {
-                return Err(io::Error::new(ErrorKind::TimedOut, format!("the server is not ready and said:\n{said}")));
+                return Err(io::Error::new(
+                    ErrorKind::TimedOut,
+                    format!("the server is not ready and said:\n{said}"),
+                ));
             }
             sleep(Duration::from_millis(5));
         }
@@ -126,7 +151,11 @@ fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
     });
     let (answer, answered) = channel();
     let order = (command, answer);
-    orders.lock().expect("no holder panics").send(order).expect("the thread lasts as long as the process");
+    orders
+        .lock()
+        .expect("no holder panics")
+        .send(order)
+        .expect("the thread lasts as long as the process");
     answered.recv().expect("every order is answered")
 }
 

@@ -86,7 +86,9 @@ fn single_quoted(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), String> {
 }
 
 fn hex(digit: u8) -> Result<u8, String> {
-    let value = (digit as char).to_digit(16).ok_or_else(|| format!("\\x needs two hex digits, not {}", digit as char))?;
+    let value = (digit as char)
+        .to_digit(16)
+        .ok_or_else(|| format!("\\x needs two hex digits, not {}", digit as char))?;
     Ok(value as u8)
 }
 
@@ -96,7 +98,10 @@ mod tests {
 
     #[test]
     fn words_are_parted_by_spaces_and_kept_together_by_quotes() {
-        assert_eq!(split(r#"SET  key "two words" 'it\'s'"#).unwrap(), [&b"SET"[..], b"key", b"two words", b"it's"]);
+        assert_eq!(
+            split(r#"SET  key "two words" 'it\'s'"#).unwrap(),
+            [&b"SET"[..], b"key", b"two words", b"it's"]
+        );
         assert_eq!(split(r#"SET k """#).unwrap(), [&b"SET"[..], b"k", b""]);
     }
 
