@@ -38,7 +38,8 @@ impl ServerProcess {
                 "--appendonly",
                 "no",
             ]);
-            command.args(arguments).arg("--dir");
+            // A blocked client's timeout is noticed at the next tick.
+            command.args(["--hz", "500"]).args(arguments).arg("--dir");
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             match ServerProcess::start(&command, |_| Ok(address)) {
                 Ok(server) => return Ok(server),

@@ -59,11 +59,10 @@ impl Target for Address {
 /// The targets that `TEST_TARGETS` names, by default `oracle,mainspring`. A machine without redis-server says
 /// `TEST_TARGETS=mainspring`: then what is not compared is left out because somebody said so, never silently.
 pub fn chosen_targets(mainspring: &Path) -> Vec<Box<dyn Target>> {
-    let chosen = std::env::var("TEST_TARGETS").unwrap_or_else(|_| "oracle,mainspring".into());
-    chosen
-        .split(',')
+    chosen_names()
+        .iter()
         .map(|name| -> Box<dyn Target> {
-            match name {
+            match name.as_str() {
                 "oracle" => Box::new(Oracle::default()),
                 "mainspring" => Box::new(Mainspring { binary: mainspring.to_path_buf(), arguments: Vec::new() }),
                 address => Box::new(Address(address.parse().unwrap_or_else(|_| {
@@ -72,4 +71,23 @@ pub fn chosen_targets(mainspring: &Path) -> Vec<Box<dyn Target>> {
             }
         })
         .collect()
+}
+
+/// A started server for every chosen target that is a process; other programs are sent to their addresses.
+pub fn chosen_processes(mainspring: &Path) -> Vec<(String, ServerProcess)> {
+    let start = |name: String| {
+        let started = match name.as_str() {
+            "oracle" => ServerProcess::redis(&[]),
+            "mainspring" => ServerProcess::mainspring(mainspring, &[]),
+            _ => return None,
+        };
+        let server = started.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        Some((name, server))
+    };
+    chosen_names().into_iter().filter_map(start).collect()
+}
+
+fn chosen_names() -> Vec<String> {
+    let chosen = std::env::var("TEST_TARGETS").unwrap_or_else(|_| "oracle,mainspring".into());
+    chosen.split(',').map(str::to_string).collect()
 }

@@ -193,6 +193,8 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "XREAD [COUNT_{count}]? STREAMS {stream} {stream} {id} {id}",
     "XGROUP CREATE {stream} {group} [0|$|{id}] [MKSTREAM]?",
     "XGROUP CREATE {stream} {group} 0 MKSTREAM",
+    "XGROUP CREATE {stream} {group} 0 MKSTREAM",
+    "XREADGROUP GROUP {group} {consumer} STREAMS {stream} >",
     "XGROUP SETID {stream} {group} [0|$|{id}]",
     "XGROUP DESTROY {stream} {group}",
     "XGROUP CREATECONSUMER {stream} {group} {consumer}",
@@ -272,7 +274,7 @@ pub(crate) fn arguments(slot: &str) -> Option<&'static [&'static str]> {
             &["1-1", "1-2", "2-1", "2-2", "3", "4-0", "5-5", "6-*", "7-1", "8-1", "0-1", "0-0", "9"]
         }
         "id_bound" => &["-", "+", "-", "+", "1-1", "2", "(2-1", "5-5", "0"],
-        "group" => &["g1", "g1", "g2"],
+        "group" => &["g1", "g1", "g1", "g1", "g1", "g2"],
         "consumer" => &["alice", "bob"],
         _ => return None,
     })
