@@ -87,7 +87,7 @@ fn first_difference_in_data(pair: &mut Pair) -> io::Result<Option<Difference>> {
     for database in ["0", "1"] {
         questions.push(RandomCommand::exact(&["SELECT", database]));
         questions.push(RandomCommand::ordered(Order::Elements, &["KEYS", "*"]));
-        for question in questions.drain(..).collect::<Vec<_>>() {
+        for question in std::mem::take(&mut questions) {
             let answer = match pair.compare(&question)? {
                 Ok(answer) => answer,
                 Err(difference) => return Ok(Some(difference)),
