@@ -72,7 +72,7 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "SORT {list} [ALPHA]? [DESC]? [LIMIT_{index}_{count}]?",
     "SORT {set} ALPHA [DESC]? [LIMIT_{index}_{count}]?",
     "SORT {sorted_set} [ALPHA]? [DESC]?",
-    "SORT {list} BY nosort GET # GET number:*",
+    "SORT {list} GET # GET number:*",
     "SORT {list} [ALPHA]? STORE {list}",
     "DBSIZE",
     "FLUSHDB",
