@@ -14,15 +14,15 @@ const STEPS: usize = 400;
 /// That the oracle agrees with itself proves that only what may differ is excused.
 #[test]
 fn the_oracle_agrees_with_itself() {
-    let Some((oracle, _)) = targets() else { return };
-    rounds(oracle.as_ref(), &Oracle::default());
+    let Some(chosen) = Chosen::start() else { return };
+    rounds(chosen.oracle.as_ref(), &Oracle::default());
 }
 
 #[test]
 fn every_target_agrees_with_the_oracle() {
-    let Some((oracle, others)) = targets() else { return };
-    for target in &others {
-        rounds(oracle.as_ref(), target.as_ref());
+    let Some(chosen) = Chosen::start() else { return };
+    for target in &chosen.others {
+        rounds(chosen.oracle.as_ref(), target.as_ref());
     }
 }
 
@@ -60,15 +60,23 @@ impl Wire for MixedUpWire {
     }
 }
 
-/// The oracle and what is to be compared with it; nothing where `TEST_TARGETS` has left the oracle out.
-fn targets() -> Option<(Box<dyn Connect>, Vec<Box<dyn Target>>)> {
-    let mut chosen = chosen_targets(Path::new(env!("CARGO_BIN_EXE_mainspring")));
-    let position = chosen.iter().position(|target| target.name() == "oracle")?;
-    let oracle = chosen
-        .remove(position)
-        .start()
-        .unwrap_or_else(|error| panic!("the oracle does not start: {error}"));
-    Some((oracle, chosen))
+/// The oracle and what is to be compared with it.
+struct Chosen {
+    oracle: Box<dyn Connect>,
+    others: Vec<Box<dyn Target>>,
+}
+
+impl Chosen {
+    /// Nothing where `TEST_TARGETS` has left the oracle out.
+    fn start() -> Option<Chosen> {
+        let mut others = chosen_targets(Path::new(env!("CARGO_BIN_EXE_mainspring")));
+        let position = others.iter().position(|target| target.name() == "oracle")?;
+        let oracle = others
+            .remove(position)
+            .start()
+            .unwrap_or_else(|error| panic!("the oracle does not start: {error}"));
+        Some(Chosen { oracle, others })
+    }
 }
 
 fn rounds(oracle: &dyn Connect, target: &dyn Target) {
