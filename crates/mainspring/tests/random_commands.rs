@@ -28,9 +28,12 @@ fn every_target_agrees_with_the_oracle() {
 
 #[test]
 fn a_server_that_mixes_up_two_commands_is_found_out() {
-    let (Some((oracle, _)), Some((twin, _))) = (targets(), targets()) else { return };
-    let why =
-        duel(oracle.as_ref(), &MixedUp(twin.as_ref()), 1, STEPS).expect_err("LPUSH is not RPUSH");
+    let Some(chosen) = Chosen::start() else { return };
+    let twin = Oracle::default()
+        .start()
+        .unwrap_or_else(|error| panic!("the twin does not start: {error}"));
+    let why = duel(chosen.oracle.as_ref(), &MixedUp(twin.as_ref()), 1, STEPS)
+        .expect_err("LPUSH is not RPUSH");
     assert!(why.contains("LPUSH"), "{why}");
     assert!(why.lines().count() < 10, "it was hardly shrunk: {why}");
 }
