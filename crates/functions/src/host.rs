@@ -1,0 +1,83 @@
+//! The engine's door to the data.
+//!
+//! A host lends itself for the length of one call and is never stored: that is why there is no ownership cycle and no
+//! lock between the engine and its server, be it our own or a Valkey that loaded us as a module.
+
+/// The client a reply is owed to; the host's own number for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
+/// The levels that `log()` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Debug,
+    Verbose,
+    Notice,
+    Warning,
+}
+
+/// A value as a reader sees it, borrowed for one visit.
+pub enum Value<'a> {
+    /// The key vanished between the scan and the read.
+    Missing,
+    String(&'a [u8]),
+    List(&'a mut dyn Iterator<Item = &'a [u8]>),
+    Hash(&'a mut dyn Iterator<Item = (&'a [u8], &'a [u8])>),
+    /// A type that RedisGears gives no value for: "set", "zset", "module", "unknown" (streams).
+    Opaque(&'static str),
+}
+
+/// How much of a key a reader wants; what it does not want is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Projection {
+    Key,
+    KeyAndValue,
+}
+
+pub trait Host {
+    /// The one clock, in Unix milliseconds, as of this turn of the loop.
+    fn now_ms(&self) -> i64;
+
+    /// Microseconds of a monotonic clock, for durations only.
+    fn monotonic_us(&self) -> u64;
+
+    /// Runs one command through the same door as any client's (database 0, no ACL) and appends its RESP2 reply.
+    /// Commands that would block answer as they do inside MULTI.
+    fn call(&mut self, args: &[&[u8]], reply: &mut Vec<u8>);
+
+    /// Visits about `count` keys of database 0 that match `pattern`, from `cursor` on; 0 starts, 0 ends.
+    /// Every key present throughout a whole walk is visited.
+    fn scan(
+        &mut self,
+        cursor: u64,
+        count: usize,
+        pattern: Option<&[u8]>,
+        projection: Projection,
+        visit: &mut dyn FnMut(&[u8], Value<'_>),
+    ) -> u64;
+
+    /// Reads one key of database 0 without touching statistics, access time or miss events.
+    fn read(&mut self, key: &[u8], projection: Projection, visit: &mut dyn FnMut(Value<'_>));
+
+    /// Hands a late reply (RESP2 wire bytes, one whole reply) to a client that was told to wait.
+    fn reply(&mut self, client: ClientId, wire: &[u8]);
+
+    fn log(&mut self, level: Level, message: &str);
+
+    /// Random bytes for identifiers.
+    fn random(&mut self, into: &mut [u8]);
+
+    /// Which keyspace events the engine wants from now on; called whenever registrations change.
+    fn watch_events(&mut self, interest: EventInterest);
+}
+
+/// Which keyspace events the host has to hand to the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventInterest {
+    /// Any event of the generic, string, list … classes, expiry and eviction included.
+    pub keyspace: bool,
+    /// Reads of absent keys.
+    pub misses: bool,
+    /// Only appends to streams (a subset of `keyspace`).
+    pub streams: bool,
+}

@@ -1,0 +1,233 @@
+//! The engine's door to the code: Python processes, one a session.
+//!
+//! Sends are queued and leave together at the end of the host's turn (group commit). Nothing here blocks. The engine
+//! never sees a process, a socket or a byte of the worker protocol.
+
+use crate::host::{Level, Value};
+use crate::plan::{Argument, Plan};
+
+/// One worker process; a number is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerId(pub u64);
+
+/// One run of a function; a number is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExecutionId(pub u64);
+
+/// A function (plan with its callbacks) that lives in a worker's session: given by the worker in the order of
+/// `run()` and `register()` calls, or by the engine on [`Workers::load`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FunctionId(pub u32);
+
+/// A call of a worker that waits for its answer: which thread of it, and which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub u64);
+
+/// What a new session may do and use.
+#[derive(Clone, Debug, Default)]
+pub struct SessionSpec {
+    /// The session's name, for logs and process titles.
+    pub name: String,
+    /// Index of the interpreter among those configured.
+    pub interpreter: usize,
+    /// Address space the process may use beyond what a fresh worker has.
+    pub memory_bytes_max: Option<u64>,
+    /// How many executions may run at once (ExecutionThreads).
+    pub threads: usize,
+}
+
+/// Takes records while a batch is filled; the worker's implementation writes them straight into its wire format.
+pub trait RecordSink {
+    /// A KeysReader record. `value`: `None` when the reader was told not to read values.
+    fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>);
+    /// A bare key (KeysOnlyReader).
+    fn bare_key(&mut self, key: &[u8]);
+    /// A StreamReader record; fields in order.
+    fn stream(&mut self, key: &[u8], id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>);
+    /// A CommandReader record: all arguments, the trigger's name first.
+    fn command(&mut self, args: &mut dyn Iterator<Item = &[u8]>);
+    /// A text record (ShardsIDReader), or any value that came from a worker before.
+    fn value(&mut self, value: &Argument);
+    /// Records put in so far.
+    fn len(&self) -> usize;
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The worker side of the engine.
+pub trait Workers {
+    /// Takes a warm process for a session. A failure to start arrives as [`FromWorker::Exited`].
+    fn start(&mut self, spec: &SessionSpec) -> WorkerId;
+
+    /// Runs a script body in the session.
+    fn script(&mut self, worker: WorkerId, code: &[u8]);
+
+    /// Re-creates functions from what `register()` pickled, after a crash.
+    fn load(&mut self, worker: WorkerId, functions: &[(FunctionId, &[u8])]);
+
+    /// Opens an execution: the steps of `function` from `first_step` on run in the worker, their state included.
+    /// With `source` the worker also produces the records (PythonReader): it needs no feeding.
+    fn open(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        function: FunctionId,
+        first_step: usize,
+        source: Source,
+    );
+
+    /// Sends a batch; `last` tells that none follows. `fill` is called once, before `feed` returns.
+    fn feed(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        last: bool,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    );
+
+    /// Opens an execution, feeds it one batch and closes it in one message: triggers and key events.
+    fn invoke(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        function: FunctionId,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    );
+
+    /// Raises the forced stop in the thread that runs the execution, again and again until it ends.
+    fn abort(&mut self, worker: WorkerId, execution: ExecutionId);
+
+    /// Answers a call that waits. `wire` is one RESP2 reply; the worker gets it as Python values.
+    fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]);
+
+    /// Answers a call that waits with a plain value, or makes it raise.
+    fn answer(&mut self, worker: WorkerId, token: Token, answer: Result<Argument, String>);
+
+    /// Tells the session that a function is not needed any more.
+    fn forget(&mut self, worker: WorkerId, function: FunctionId);
+
+    /// Ends a session: its process gets SIGKILL and is reaped. Idempotent.
+    fn kill(&mut self, worker: WorkerId);
+
+    /// Process figures for INFO and statistics; `None` once the process is gone.
+    fn usage(&self, worker: WorkerId) -> Option<Usage>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The engine feeds batches.
+    Fed,
+    /// The function's own reader callback, in the worker.
+    Callback,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    pub pid: u32,
+    pub rss_bytes: u64,
+    pub cpu_us: u64,
+}
+
+/// What the host hands to `Engine::from_worker`.
+#[derive(Debug)]
+pub enum FromWorker {
+    /// The script body ended; `error` in RedisGears' text form (the repr of a list of strings).
+    ScriptDone {
+        error: Option<String>,
+    },
+    /// `run()`: `arg` and `kwargs` as given. In a script body and in steps alike; answered with an execution id or an error.
+    Run {
+        token: Token,
+        function: FunctionId,
+        plan: Plan,
+        kwargs: Vec<(String, Argument)>,
+    },
+    /// `register()`: the callbacks' pickle for re-hydration goes along; answered with the registration id or an error.
+    Register {
+        token: Token,
+        function: FunctionId,
+        plan: Plan,
+        kwargs: Vec<(String, Argument)>,
+        pickle: Vec<u8>,
+    },
+    /// Functions given to `load` are there, or not.
+    Loaded {
+        error: Option<String>,
+    },
+    /// Results and errors of an execution since its last message.
+    Progress {
+        execution: ExecutionId,
+        records: Vec<Argument>,
+        errors: Vec<String>,
+        /// No batch is wanted any more (limit reached, or an error stopped the reader).
+        satisfied: bool,
+        /// The execution is over.
+        done: bool,
+        /// Batches consumed since the last message: the engine keeps a few in flight.
+        consumed: usize,
+        /// Microseconds spent in callbacks.
+        busy_us: u64,
+    },
+    /// `execute()`: to be answered with the reply. `execution` is the one whose thread calls, if any.
+    Execute {
+        token: Token,
+        execution: Option<ExecutionId>,
+        args: Vec<Vec<u8>>,
+    },
+    /// `with atomic():` wants the data thread; answered when it has it.
+    AtomicBegin {
+        token: Token,
+    },
+    AtomicEnd {
+        token: Token,
+    },
+    /// `configGet()`.
+    ConfigGet {
+        token: Token,
+        key: String,
+    },
+    Log {
+        level: Level,
+        message: String,
+    },
+    /// The process is gone. The last message of a worker, always sent, unless the engine killed it.
+    Exited {
+        reason: ExitReason,
+    },
+}
+
+/// Why a worker process ended, said so that a caller understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExitReason {
+    /// The interpreter could not be started.
+    NotStarted(String),
+    Code(i32),
+    Signal(i32),
+    /// The process broke the worker protocol (and was killed).
+    Protocol(String),
+}
+
+impl std::fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ExitReason::NotStarted(why) => write!(f, "worker could not be started: {why}"),
+            ExitReason::Code(code) => write!(f, "worker exited with code {code}"),
+            ExitReason::Signal(signal) => write!(f, "worker was ended by {}", signal_name(*signal)),
+            ExitReason::Protocol(why) => write!(f, "worker broke the protocol: {why}"),
+        }
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    match signal {
+        4 => "SIGILL".into(),
+        6 => "SIGABRT".into(),
+        7 => "SIGBUS".into(),
+        8 => "SIGFPE".into(),
+        9 => "SIGKILL".into(),
+        11 => "SIGSEGV (segmentation fault)".into(),
+        15 => "SIGTERM".into(),
+        other => format!("signal {other}"),
+    }
+}

@@ -1,0 +1,181 @@
+//! What can be done with a key, whatever its value is.
+
+use super::Database;
+use crate::entry::{Content, Entry};
+use crate::value::{StringRef, Type, Value, ValueRef};
+
+impl Database<'_> {
+    /// The value of any type, as if nobody had looked.
+    pub fn value(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
+        let place = self.locate(key)?;
+        Some(self.store().table().entry(place).value())
+    }
+
+    /// The value of any type: a hit or a miss, and an access.
+    pub fn read(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
+        let place = self.locate_read(key)?;
+        Some(self.store().table().entry(place).value())
+    }
+
+    pub fn type_of(&mut self, key: &[u8]) -> Option<Type> {
+        self.value(key).map(ValueRef::type_of)
+    }
+
+    /// A hit or a miss, but no access.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.locate_counted(key).is_some()
+    }
+
+    /// As if nobody had looked.
+    pub fn contains(&mut self, key: &[u8]) -> bool {
+        self.locate(key).is_some()
+    }
+
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        self.take_entry(key).is_some()
+    }
+
+    /// Removes a key and leaves it to the owner of the keyspace to drop what is large.
+    pub fn unlink(&mut self, key: &[u8]) -> bool {
+        let Some(entry) = self.take_entry(key) else { return false };
+        self.keyspace.discard(entry);
+        true
+    }
+
+    /// Removes a key and hands out its value and expiry.
+    pub fn take(&mut self, key: &[u8]) -> Option<(Value, Option<i64>)> {
+        let entry = self.take_entry(key)?;
+        let expiry = entry.as_ref().expiry();
+        Some((entry.into_value(), expiry))
+    }
+
+    /// The value and its expiry go to another key, whatever that was. `false` if there is nothing to rename.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
+        if from == to {
+            return self.contains(from);
+        }
+        let Some(entry) = self.take_entry(from) else { return false };
+        let expiry = entry.as_ref().expiry();
+        self.put_entry(entry.reshaped(Some(to), expiry));
+        true
+    }
+
+    /// Copies a value and its expiry to another key, whatever that was. `false` if there is nothing to copy.
+    pub fn copy_to(&mut self, from: &[u8], to_db: usize, to: &[u8]) -> bool {
+        let access = self.keyspace.access.fresh();
+        let Some(place) = self.locate_read(from) else { return false };
+        let entry = self.store().table().entry(place);
+        let content = match entry.value() {
+            ValueRef::String(StringRef::Int(int)) => Content::Int(int),
+            ValueRef::String(StringRef::Bytes(bytes)) if entry.is_edited() => {
+                Content::Edited(bytes)
+            }
+            ValueRef::String(StringRef::Bytes(bytes)) => Content::Bytes(bytes),
+            ValueRef::Object(object) => Content::Object(object.clone()),
+        };
+        let copy = Entry::new(to, content, entry.expiry(), access);
+        self.other(to_db).put_entry(copy);
+        true
+    }
+
+    /// The key goes to another database, unless it is there already.
+    pub fn move_to(&mut self, key: &[u8], to_db: usize) -> bool {
+        if self.other(to_db).contains(key) {
+            return false;
+        }
+        let Some(entry) = self.take_entry(key) else { return false };
+        self.other(to_db).put_entry(entry);
+        true
+    }
+
+    /// `None` without the key, `Some(None)` without an expiry.
+    pub fn expiry(&mut self, key: &[u8]) -> Option<Option<i64>> {
+        let place = self.locate(key)?;
+        Some(self.store().table().entry(place).expiry())
+    }
+
+    /// Lets a key expire at a time, in milliseconds since the epoch, even if that has passed. `false` without the key.
+    pub fn set_expiry(&mut self, key: &[u8], at_ms: i64) -> bool {
+        let Some(place) = self.locate_write(key) else { return false };
+        self.store_mut().set_expiry(place, Some(at_ms));
+        true
+    }
+
+    /// `false` if the key is not there or would not expire anyway.
+    pub fn persist(&mut self, key: &[u8]) -> bool {
+        let Some(place) = self.locate_write(key) else { return false };
+        let was_expiring = self.store().table().entry(place).is_expiring();
+        self.store_mut().set_expiry(place, None);
+        was_expiring
+    }
+
+    /// A hit or a miss, and an access: what TOUCH does.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        self.locate_read(key).is_some()
+    }
+
+    pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
+        let place = self.locate(key)?;
+        Some(self.keyspace.access.idle_seconds(self.store().table().entry(place).access()))
+    }
+
+    /// The logarithmic counter of accesses, if that is what the policy counts.
+    pub fn frequency(&mut self, key: &[u8]) -> Option<u8> {
+        let place = self.locate(key)?;
+        Some(self.keyspace.access.frequency(self.store().table().entry(place).access()))
+    }
+
+    /// For a key that comes from elsewhere with its idle time.
+    pub fn set_idle_seconds(&mut self, key: &[u8], seconds: u32) -> bool {
+        let Some(place) = self.locate(key) else { return false };
+        let access = self.keyspace.access.with_idle_seconds(seconds);
+        self.store_mut().set_access(place, access);
+        true
+    }
+
+    /// For a key that comes from elsewhere with its counter.
+    pub fn set_frequency(&mut self, key: &[u8], counter: u8) -> bool {
+        let Some(place) = self.locate(key) else { return false };
+        let access = self.keyspace.access.with_frequency(counter);
+        self.store_mut().set_access(place, access);
+        true
+    }
+
+    /// The string was made by changing another: OBJECT ENCODING calls it `raw` at any length.
+    pub fn is_edited(&mut self, key: &[u8]) -> bool {
+        self.locate(key).is_some_and(|place| self.store().table().entry(place).is_edited())
+    }
+
+    /// The bytes of the entry; of an object, without its inside.
+    pub fn entry_memory(&mut self, key: &[u8]) -> Option<usize> {
+        let place = self.locate(key)?;
+        Some(self.store().table().entry(place).memory())
+    }
+
+    /// Any key, each about as likely as the others.
+    pub fn random_key(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let (stores, random) = (&self.keyspace.stores, &mut self.keyspace.random);
+            let entry = stores[self.index].table().random(|| random.draw())?;
+            let key = entry.key().to_vec();
+            // Looking for it removes it if it has expired, so this ends.
+            if self.contains(&key) {
+                return Some(key);
+            }
+        }
+    }
+
+    fn take_entry(&mut self, key: &[u8]) -> Option<Entry> {
+        let place = self.locate(key)?;
+        Some(self.store_mut().remove(place))
+    }
+
+    fn put_entry(&mut self, entry: Entry) {
+        let key = entry.as_ref().key();
+        let hash = self.hash(key);
+        match self.keyspace.locate(self.index, hash, key) {
+            Some(place) => drop(self.store_mut().replace(place, entry)),
+            None => self.add_entry(hash, entry),
+        }
+    }
+}
