@@ -10,6 +10,7 @@ mod client;
 mod conversation;
 mod expectation;
 pub mod golden;
+mod interpreters;
 mod order;
 pub mod random;
 mod reply;
@@ -21,6 +22,7 @@ mod words;
 
 pub use client::{Client, Received};
 pub use conversation::Conversation;
+pub use interpreters::{Interpreter, interpreters};
 pub use order::Order;
 pub use reply::Reply;
 pub use script::Script;
