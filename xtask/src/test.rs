@@ -5,7 +5,9 @@ use crate::{prerequisites, venvs};
 pub(crate) fn run(phases: &mut Phases) -> Result<(), String> {
     phases.run("prerequisites", prerequisites::install)?;
     phases.run("venvs", venvs::make)?;
-    phases.run("test", || program(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--quiet"])))?;
+    phases.run("test", || {
+        program(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--quiet"]))
+    })?;
     phases.run("clients", || {
         let arguments = [
             "test",
