@@ -1,6 +1,6 @@
-use command_spec::{CommandSpec, Keys};
+use command_spec::CommandSpec;
 
-use crate::state::{ServerCommand, State};
+use crate::state::ServerCommand;
 
 /// What a command does when it is called.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +22,6 @@ pub(crate) struct Entry {
     /// Words before the arguments: 1, or 2 for a subcommand.
     pub(crate) words: usize,
     pub(crate) has_subcommands: bool,
-    /// Which argument is hashed ahead of execution, so that its entry is in the cache by then.
-    pub(crate) prefetch: bool,
     pub(crate) statistics: CommandStatistics,
 }
 
@@ -159,19 +157,12 @@ fn fold_hash(name: &[u8]) -> usize {
 
 impl Entry {
     fn new(spec: CommandSpec, handler: Handler) -> Self {
-        let prefetch = matches!(handler, Handler::Data(_))
-            && match spec.keys {
-                Keys::First => true,
-                Keys::Range { first, .. } => first == 1,
-                _ => false,
-            };
         let words = if spec.name.contains('|') { 2 } else { 1 };
         Entry {
             spec,
             handler,
             words,
             has_subcommands: false,
-            prefetch,
             statistics: CommandStatistics::default(),
         }
     }
@@ -190,6 +181,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::State;
 
     #[test]
     fn commands_are_found_whatever_their_case() {

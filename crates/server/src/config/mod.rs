@@ -129,10 +129,6 @@ impl Config {
         self.text(name).parse().expect("numbers are stored in canonical form")
     }
 
-    pub(crate) fn is_on(&self, name: &str) -> bool {
-        self.text(name) == "yes"
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         PARAMETERS
             .iter()
@@ -163,7 +159,7 @@ mod tests {
         assert_eq!(config.text("save"), "900 1");
         assert_eq!(config.number("maxmemory"), 2 << 20);
         assert_eq!(config.port_file.as_deref(), Some("/tmp/p"));
-        assert!(!config.is_on("appendonly"));
+        assert_eq!(config.text("appendonly"), "no");
     }
 
     #[test]
