@@ -37,7 +37,7 @@ fn hdel(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
 mod tests {
     use resp::Reply;
 
-    use crate::testing::run;
+    use crate::testing::{events, run};
 
     #[test]
     fn only_what_was_there_counts() {
@@ -48,5 +48,11 @@ mod tests {
     #[test]
     fn the_last_field_takes_the_key_along() {
         assert_eq!(run("HSET h a 1 b 2 \n HDEL h a b \n EXISTS h"), Reply::Integer(0));
+    }
+
+    #[test]
+    fn nothing_removed_is_no_event() {
+        assert_eq!(events("HSET h a 1 \n HDEL h b"), [""; 0]);
+        assert_eq!(events("HSET h a 1 \n HDEL h a b"), ["hdel h", "del h"]);
     }
 }

@@ -102,7 +102,7 @@ fn hsetnx(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run};
+    use crate::testing::{bulk, error, events, run};
 
     #[test]
     fn only_new_fields_count() {
@@ -130,5 +130,11 @@ mod tests {
         assert_eq!(run("HSETNX h a 1"), Reply::Integer(1));
         assert_eq!(run("HSET h a 1 \n HSETNX h a 2"), Reply::Integer(0));
         assert_eq!(run("HSET h a 1 \n HSETNX h a 2 \n HGET h a"), bulk("1"));
+    }
+
+    #[test]
+    fn all_fields_are_one_event() {
+        assert_eq!(events("HSET h a 1 b 2"), ["hset h"]);
+        assert_eq!(events("HSET h a 1 \n HSETNX h a 2"), [""; 0]);
     }
 }

@@ -80,7 +80,7 @@ fn parse_count(text: &[u8]) -> Result<usize> {
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run};
+    use crate::testing::{bulk, error, events, run};
 
     #[test]
     fn elements_leave_from_their_end_and_the_last_takes_the_key_along() {
@@ -102,5 +102,12 @@ mod tests {
         assert_eq!(run("LPOP l -1"), expected);
         assert_eq!(run("LPOP l x"), expected);
         assert_eq!(run("LPOP l 1 2"), error("ERR wrong number of arguments for 'lpop' command"));
+    }
+
+    #[test]
+    fn only_what_leaves_is_an_event() {
+        assert_eq!(events("RPUSH l a b \n LPOP l 0"), [""; 0]);
+        assert_eq!(events("RPUSH l a b \n LPOP l"), ["lpop l"]);
+        assert_eq!(events("RPUSH l a b \n RPOP l 2"), ["rpop l", "del l"]);
     }
 }

@@ -44,7 +44,7 @@ fn lrem(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, run};
+    use crate::testing::{bulk, events, run};
 
     #[test]
     fn the_sign_of_the_count_says_where_to_begin() {
@@ -64,5 +64,11 @@ mod tests {
     fn an_emptied_list_is_gone() {
         assert_eq!(run("RPUSH l a a \n LREM l 0 a \n EXISTS l"), Reply::Integer(0));
         assert_eq!(run("LREM nosuch 0 a"), Reply::Integer(0));
+    }
+
+    #[test]
+    fn nothing_found_is_no_event() {
+        assert_eq!(events("RPUSH l a \n LREM l 0 b"), [""; 0]);
+        assert_eq!(events("RPUSH l a b \n LREM l 0 b"), ["lrem l"]);
     }
 }

@@ -171,7 +171,7 @@ impl<'a> Transfer<'a> {
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run};
+    use crate::testing::{bulk, error, events, run};
 
     #[test]
     fn an_element_goes_from_end_to_end() {
@@ -209,5 +209,11 @@ mod tests {
             run("BLMOVE a b LEFT LEFT x"),
             error("ERR timeout is not a float or out of range")
         );
+    }
+
+    #[test]
+    fn the_destination_tells_before_the_source() {
+        assert_eq!(events("RPUSH a 1 \n RPOPLPUSH a b"), ["lpush b", "rpop a", "del a"]);
+        assert_eq!(events("RPUSH a 1 \n LMOVE a a LEFT RIGHT"), ["rpush a", "lpop a"]);
     }
 }

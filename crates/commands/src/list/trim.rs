@@ -35,7 +35,7 @@ fn ltrim(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, run};
+    use crate::testing::{bulk, events, run};
 
     #[test]
     fn only_the_range_stays() {
@@ -45,5 +45,12 @@ mod tests {
         );
         assert_eq!(run("RPUSH l a b \n LTRIM l 5 9 \n EXISTS l"), Reply::Integer(0));
         assert_eq!(run("LTRIM nosuch 0 1 \n EXISTS nosuch"), Reply::Integer(0));
+    }
+
+    #[test]
+    fn a_trim_is_an_event_even_if_all_stays() {
+        assert_eq!(events("RPUSH l a \n LTRIM l 0 -1"), ["ltrim l"]);
+        assert_eq!(events("RPUSH l a \n LTRIM l 1 0"), ["ltrim l", "del l"]);
+        assert_eq!(events("LTRIM nosuch 0 1"), [""; 0]);
     }
 }
