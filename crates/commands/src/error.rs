@@ -74,3 +74,8 @@ impl From<Wait> for Halt {
 pub(crate) fn fail<T>(text: &'static str) -> Result<T> {
     Err(Error::text(text).into())
 }
+
+/// For what the arity in a command's spec cannot say: pairs, and options that end the request.
+pub(crate) fn wrong_arity(command: &str) -> Halt {
+    Error::Text(format!("ERR wrong number of arguments for '{command}' command").into()).into()
+}

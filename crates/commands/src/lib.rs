@@ -9,18 +9,25 @@ mod error;
 mod expire_option;
 mod generic;
 pub mod glob;
+mod hash;
+mod list;
 mod reply;
 mod scan_option;
+mod signed_count;
 mod string;
 #[cfg(test)]
 mod testing;
+mod timeout;
 
 pub use command::{Absence, Command, Wait};
 pub use error::{Error, Halt, Result};
 
 /// Every data command, group by group.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    [generic::COMMANDS, string::COMMANDS].into_iter().flatten().copied()
+    [generic::COMMANDS, hash::COMMANDS, list::COMMANDS, string::COMMANDS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Runs commands as text against a fresh keyspace, for tests of single commands.
 
 use command_spec::Args;
-use keyspace::{Keyspace, Options};
+use keyspace::{Event, Interest, Keyspace, Options};
 use resp::{Protocol, Reply, ReplyWriter, read_reply};
 
 use crate::{Halt, all};
@@ -47,6 +47,21 @@ pub(crate) fn run_one(keyspace: &mut Keyspace, line: &str) -> Reply {
     let (reply, len) = read_reply(&out).expect("a well-formed reply").expect("a whole reply");
     assert_eq!(len, out.len(), "exactly one reply to {line}");
     reply
+}
+
+/// Runs commands, one a line, and tells the last one's events: `lpush key`.
+pub(crate) fn events(script: &str) -> Vec<String> {
+    let mut keyspace = Keyspace::new(Options { databases: 16, seed: 7 });
+    keyspace.set_now(NOW_MS);
+    keyspace.set_interest(Interest::COMMON);
+    let mut events = Vec::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        events.clear();
+        run_one(&mut keyspace, line);
+        keyspace.take_events(&mut events);
+    }
+    let tell = |event: &Event| format!("{} {}", event.kind.name, event.key.escape_ascii());
+    events.iter().map(tell).collect()
 }
 
 pub(crate) fn bulk(text: &str) -> Reply {

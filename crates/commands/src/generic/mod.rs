@@ -8,6 +8,7 @@ mod flush;
 mod object;
 mod rename;
 mod scan;
+mod sort;
 mod ttl;
 
 use crate::Command;
@@ -36,6 +37,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &scan::KEYS,
     &scan::RANDOMKEY,
     &scan::SCAN,
+    &sort::SORT,
+    &sort::SORT_RO,
     &ttl::EXPIRETIME,
     &ttl::PEXPIRETIME,
     &ttl::PTTL,

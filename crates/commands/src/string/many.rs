@@ -2,8 +2,9 @@ use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
 use keyspace::{Database, EventKind, Expiry};
 use resp::ReplyWriter;
 
+use crate::error::wrong_arity;
 use crate::reply::write_string;
-use crate::{Command, Error, Result};
+use crate::{Command, Result};
 
 pub(crate) const MGET: Command = Command {
     spec: CommandSpec::new(
@@ -88,7 +89,7 @@ fn parse_pairs<'a>(args: &mut Args<'a>, command: &str) -> Result<&'a [[&'a [u8];
     if odd.is_empty() {
         return Ok(pairs);
     }
-    Err(Error::Text(format!("ERR wrong number of arguments for '{command}' command").into()).into())
+    Err(wrong_arity(command))
 }
 
 fn set_all(database: &mut Database, pairs: &[[&[u8]; 2]]) {
