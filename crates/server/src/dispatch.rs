@@ -1,6 +1,6 @@
 //! From a request to a reply: guards in a named order, then the one door.
 
-use command_spec::{Args, Flags};
+use command_spec::{Args, Flags, Group};
 use commands::{Halt, Wait};
 use resp::ReplyWriter;
 
@@ -168,6 +168,43 @@ pub(crate) fn call(
     outcome
 }
 
+/// A command of the server itself, for a function: the same guards and the same door, answered at once.
+pub(crate) fn call_internal(state: &mut State, slot: Slot, request: &[&[u8]], out: &mut Vec<u8>) {
+    let admitted = if request.is_empty() {
+        Err("ERR no command was given".to_owned())
+    } else {
+        admit(state, slot, request).and_then(|entry| refuse_to_functions(state, entry))
+    };
+    match admitted {
+        Ok(entry) => {
+            state.depth += 1;
+            call(state, slot, entry, request, out);
+            state.depth -= 1;
+        }
+        Err(refusal) => {
+            let protocol = state.clients[slot].protocol;
+            ReplyWriter::new(out, protocol).error(refusal.as_bytes());
+        }
+    }
+}
+
+/// Commands about the caller's connection mean nothing to a function, which has none.
+fn refuse_to_functions(state: &State, entry: usize) -> Result<usize, String> {
+    let spec = &state.table.entry(entry).spec;
+    let about_connection = match spec.group {
+        Group::Transactions => true,
+        Group::PubSub => spec.flags.contains(Flags::NO_SCRIPT),
+        Group::Connection => {
+            !matches!(spec.name, "ping" | "echo" | "client|list" | "client|kill" | "client|unblock")
+        }
+        _ => false,
+    };
+    if about_connection {
+        return Err(format!("ERR '{}' is not allowed from a function", spec.name));
+    }
+    Ok(entry)
+}
+
 #[inline]
 fn run(
     state: &mut State,
@@ -285,8 +322,9 @@ fn retry(state: &mut State, slot: Slot) {
     let selected = std::mem::replace(&mut state.clients[slot].database, blocked.db);
     let start = out.len();
     match run(state, slot, blocked.entry, &request, &mut out) {
-        Err(Halt::Wait(_)) => {
-            // Somebody else was faster. The deadline stays what it was.
+        // Somebody else was faster, or the key holds another type, which the client may outwait.
+        Err(Halt::Wait(_) | Halt::Error(commands::Error::WrongType)) => {
+            // The deadline stays what it was.
             out.truncate(start);
             state.blocking.add(&mut state.keyspace, slot, &blocked);
             state.clients[slot].blocked = Some(blocked);

@@ -114,7 +114,7 @@ impl State {
     }
 
     pub(crate) fn command_table() -> CommandTable {
-        CommandTable::new(&crate::commands::all(), std::iter::empty())
+        CommandTable::new(&crate::commands::all(), functions::Engine::commands().copied())
     }
 
     /// Takes over what changed in the configuration.
@@ -135,7 +135,6 @@ impl State {
         self.keyspace.stream_limits.bytes_max = count("stream-node-max-bytes");
         self.slowlog.set_max(count("slowlog-max-len"));
         self.notifications = Notifications::parse(self.config.text("notify-keyspace-events"));
-        self.gears.configure(&self.config);
         self.update_interest();
     }
 

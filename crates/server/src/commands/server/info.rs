@@ -61,6 +61,10 @@ fn info(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter)
         text.push_str(&format!("# {title}\r\n"));
         write(state, &mut text);
     }
+    if everything || has("modules") || has("rg") {
+        text.push_str("\r\n");
+        text.push_str(&crate::gears::info(state));
+    }
     reply.verbatim(*b"txt", text.as_bytes());
     Ok(())
 }
@@ -213,10 +217,6 @@ fn commandstats(state: &State, text: &mut String) {
             );
         }
     }
-}
-
-fn functions(state: &State, text: &mut String) {
-    state.gears.info(text);
 }
 
 fn human(bytes: u64) -> String {
