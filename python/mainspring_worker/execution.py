@@ -1,0 +1,126 @@
+"""One run of a function in this process."""
+
+from collections import deque
+from time import perf_counter, perf_counter_ns
+
+from . import pickling, steps
+from .errors import error_text
+from .protocol import PROGRESS
+from .values import portable, revive
+
+# What a reader callback's records become is sent in portions: so many, or whatever there is after so long.
+PORTION = 1000
+PORTION_S = 0.05
+
+
+class Execution:
+    __slots__ = ("number", "desk", "pipeline", "errors", "seat", "aborted", "batches", "scheduled", "over", "on_over")
+
+    def __init__(self, number, desk, described, on_over):
+        self.number = number
+        self.desk = desk
+        self.errors = []
+        self.pipeline = steps.Pipeline(described, self.fail)
+        # The thread that is in its callbacks.
+        self.seat = None
+        self.aborted = False
+        self.batches = deque()
+        # A job that takes the batches is queued or runs; guarded by the desk's gate.
+        self.scheduled = False
+        self.over = False
+        self.on_over = on_over
+
+    def fail(self, error):
+        self.errors.append(error_text(error))
+
+    def add_batch(self, records, last, marked):
+        """From within dispatch: batches of one execution are run in order, by one thread at a time."""
+        with self.desk.gate:
+            self.batches.append((records, last, marked))
+            if self.scheduled:
+                return
+            self.scheduled = True
+        self.desk.add(self.run_batches)
+
+    def run_batches(self, seat):
+        while True:
+            with self.desk.gate:
+                if not self.batches:
+                    self.scheduled = False
+                    return
+                batch = self.batches.popleft()
+            if not self.over:
+                self.run_batch(seat, *batch)
+
+    def run_batch(self, seat, records, last, marked):
+        started = perf_counter_ns()
+        results = []
+        self.desk.enter(seat, self)
+        try:
+            if marked:
+                records = revive(records)
+            pipeline = self.pipeline
+            results = pipeline.feed(steps.Batch(records))
+            if last or pipeline.satisfied:
+                self.over = True
+                results += pipeline.finish()
+        except BaseException as error:
+            # A forced stop that came between two callbacks.
+            self.fail(error)
+            self.over = True
+        finally:
+            self.desk.leave(seat, self)
+        if self.aborted:
+            self.over = True
+        self.tell(seat, results, 1, started)
+
+    def refuse(self, seat, why):
+        self.errors.append(why)
+        self.over = True
+        self.tell(seat, [], 0, perf_counter_ns())
+
+    def run_callback(self, seat, function):
+        """The reader is a callback: its records are pulled here, portion by portion."""
+        started = perf_counter_ns()
+        told = perf_counter()
+        held = []
+        self.desk.enter(seat, self)
+        try:
+            pipeline = self.pipeline
+            pulled = steps.Pulled(function)
+            while not pulled.ended and not pipeline.satisfied and not self.aborted:
+                # A portion is small where records take long: what is there goes out in time.
+                held += pipeline.feed(steps.Portion(pulled, PORTION, perf_counter() + PORTION_S))
+                if held and perf_counter() - told > PORTION_S:
+                    # Telling is the runtime's business: no forced stop may tear a frame.
+                    self.desk.leave(seat, self)
+                    self.tell(seat, held, 0, started)
+                    self.desk.flush(seat)
+                    held, started, told = [], perf_counter_ns(), perf_counter()
+                    self.desk.enter(seat, self)
+            held += pipeline.finish()
+        except BaseException as error:
+            self.fail(error)
+        finally:
+            self.desk.leave(seat, self)
+        self.over = True
+        self.tell(seat, held, 0, started)
+
+    def tell(self, seat, results, consumed, started):
+        records, pickled = portable(results, pickling.dumps)
+        errors, self.errors = self.errors, []
+        if self.over:
+            self.on_over(self)
+        seat.out.append(
+            (
+                PROGRESS,
+                self.number,
+                records,
+                pickled,
+                errors,
+                self.pipeline.satisfied,
+                self.over,
+                consumed,
+                (perf_counter_ns() - started) // 1000,
+            )
+        )
