@@ -211,6 +211,8 @@ fn state_lasts_over_the_batches_of_an_execution() {
     });
 }
 
+const ITEMS: [&[u8]; 2] = [b"a", b"\xff"];
+
 #[test]
 fn values_of_the_keyspace_arrive_as_text_or_bytearray() {
     everywhere(|driver| {
@@ -220,8 +222,8 @@ fn values_of_the_keyspace_arrive_as_text_or_bytearray() {
         driver.pool.invoke(worker, execution, function, &mut |sink| {
             sink.key(b"k", Some(Value::String(b"\xff\0")), Some("set"));
             sink.key(b"\xfe", Some(Value::Missing), None);
-            sink.key(b"k", Some(Value::Hash(&mut [(&b"f"[..], &b"v"[..])].into_iter())), None);
-            sink.key(b"k", Some(Value::List(&mut [&b"a"[..], b"\xff"].into_iter())), None);
+            sink.key(b"k", Some(Value::Hash(&mut std::iter::once((&b"f"[..], &b"v"[..])))), None);
+            sink.key(b"k", Some(Value::List(&mut ITEMS.iter().copied())), None);
             sink.key(b"k", Some(Value::Opaque("zset")), None);
             sink.key(b"k", None, None);
             sink.stream(b"s", "1-0", &mut [(&b"f"[..], &b"v"[..])].into_iter());
@@ -330,7 +332,7 @@ fn atomic_blocks_do_not_nest() {
         b"with atomic():\n  assert isInAtomicBlock()\n  try:\n    with atomic(): pass\n  except redisgears.GearsError as e: log(str(e))\n\
           assert not isInAtomicBlock()\ntry: atomic().__exit__(None, None, None)\nexcept redisgears.GearsError as e: log(str(e), 'warning')",
     );
-    let FromWorker::AtomicBegin { token } = driver.next(worker) else { panic!() };
+    let FromWorker::AtomicBegin { token } = driver.next(worker) else { panic!("{:?}", driver.next(worker)) };
     driver.answer(worker, token, Argument::None);
     let FromWorker::AtomicEnd { token } = driver.next(worker) else { panic!() };
     driver.answer(worker, token, Argument::None);

@@ -7,5 +7,5 @@ mod big;
 mod read;
 mod write;
 
-pub(crate) use read::{Malformed, read};
+pub(crate) use read::read;
 pub(crate) use write::{Names, Writer};

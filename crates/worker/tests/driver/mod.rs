@@ -10,31 +10,31 @@ use functions::plan::{Argument, Plan};
 use functions::worker::{ExecutionId, FromWorker, FunctionId, SessionSpec, Token, WorkerId, Workers};
 use worker::{Change, Pool, PoolSpec};
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Driver {
-    pub pool: Pool,
+pub(crate) struct Driver {
+    pub(crate) pool: Pool,
     tokens: BTreeSet<u64>,
     mail: VecDeque<(WorkerId, FromWorker)>,
-    pub printed: Vec<String>,
+    pub(crate) printed: Vec<String>,
     executions: u64,
     started: Instant,
 }
 
 /// What an execution gave until it was over.
 #[derive(Debug, Default, PartialEq)]
-pub struct Outcome {
-    pub records: Vec<Argument>,
-    pub errors: Vec<String>,
-    pub satisfied: bool,
+pub(crate) struct Outcome {
+    pub(crate) records: Vec<Argument>,
+    pub(crate) errors: Vec<String>,
+    pub(crate) satisfied: bool,
 }
 
 impl Driver {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with("python3".into())
     }
 
-    pub fn with(interpreter: OsString) -> Self {
+    pub(crate) fn with(interpreter: OsString) -> Self {
         Driver {
             pool: Pool::new(PoolSpec { interpreters: vec![interpreter], warm: 2 }),
             tokens: BTreeSet::new(),
@@ -45,12 +45,12 @@ impl Driver {
         }
     }
 
-    pub fn session(&mut self) -> WorkerId {
+    pub(crate) fn session(&mut self) -> WorkerId {
         self.pool.start(&SessionSpec { name: "test".into(), threads: 3, ..SessionSpec::default() })
     }
 
     /// Serves every descriptor once.
-    pub fn pump(&mut self) {
+    pub(crate) fn pump(&mut self) {
         self.pool.flush(self.started.elapsed().as_millis() as i64);
         for change in self.pool.take_changes() {
             match change {
@@ -72,11 +72,11 @@ impl Driver {
     }
 
     /// The next message of a worker; log lines are kept apart.
-    pub fn next(&mut self, worker: WorkerId) -> FromWorker {
+    pub(crate) fn next(&mut self, worker: WorkerId) -> FromWorker {
         self.next_within(worker, PATIENCE).unwrap_or_else(|| panic!("nothing came; printed: {:#?}", self.printed))
     }
 
-    pub fn next_within(&mut self, worker: WorkerId, patience: Duration) -> Option<FromWorker> {
+    pub(crate) fn next_within(&mut self, worker: WorkerId, patience: Duration) -> Option<FromWorker> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(at) = self.mail.iter().position(|(from, _)| *from == worker) {
@@ -93,7 +93,7 @@ impl Driver {
     }
 
     /// Runs a script that calls nothing; its error, if any.
-    pub fn script(&mut self, worker: WorkerId, code: &str) -> Option<String> {
+    pub(crate) fn script(&mut self, worker: WorkerId, code: &str) -> Option<String> {
         self.pool.script(worker, code.as_bytes());
         match self.next(worker) {
             FromWorker::ScriptDone { error } => error,
@@ -102,7 +102,7 @@ impl Driver {
     }
 
     /// Runs a script with one register() or run(); answers it, and gives what was described.
-    pub fn described(&mut self, worker: WorkerId, code: &str) -> (FunctionId, Plan, Vec<u8>) {
+    pub(crate) fn described(&mut self, worker: WorkerId, code: &str) -> (FunctionId, Plan, Vec<u8>) {
         self.pool.script(worker, code.as_bytes());
         let (token, function, plan, pickle) = match self.next(worker) {
             FromWorker::Register { token, function, plan, pickle, .. } => (token, function, plan, pickle),
@@ -114,28 +114,28 @@ impl Driver {
         (function, plan, pickle)
     }
 
-    pub fn answer(&mut self, worker: WorkerId, token: Token, value: Argument) {
+    pub(crate) fn answer(&mut self, worker: WorkerId, token: Token, value: Argument) {
         self.pool.answer(worker, token, Ok(value));
     }
 
-    pub fn execution(&mut self) -> ExecutionId {
+    pub(crate) fn execution(&mut self) -> ExecutionId {
         self.executions += 1;
         ExecutionId(self.executions)
     }
 
     /// Invokes a function with one command record.
-    pub fn invoke(&mut self, worker: WorkerId, function: FunctionId, args: &[&[u8]]) -> ExecutionId {
+    pub(crate) fn invoke(&mut self, worker: WorkerId, function: FunctionId, args: &[&[u8]]) -> ExecutionId {
         let execution = self.execution();
         self.pool.invoke(worker, execution, function, &mut |records| records.command(&mut args.iter().copied()));
         execution
     }
 
-    pub fn call(&mut self, worker: WorkerId, function: FunctionId, args: &[&[u8]]) -> Outcome {
+    pub(crate) fn call(&mut self, worker: WorkerId, function: FunctionId, args: &[&[u8]]) -> Outcome {
         let execution = self.invoke(worker, function, args);
         self.outcome(worker, execution)
     }
 
-    pub fn outcome(&mut self, worker: WorkerId, wanted: ExecutionId) -> Outcome {
+    pub(crate) fn outcome(&mut self, worker: WorkerId, wanted: ExecutionId) -> Outcome {
         let mut outcome = Outcome::default();
         loop {
             match self.next(worker) {
@@ -153,12 +153,12 @@ impl Driver {
     }
 }
 
-pub fn text(text: &str) -> Argument {
+pub(crate) fn text(text: &str) -> Argument {
     Argument::Text(text.into())
 }
 
 /// python3, and whatever other supported versions this machine has.
-pub fn interpreters() -> Vec<OsString> {
+pub(crate) fn interpreters() -> Vec<OsString> {
     let mut found = vec![OsString::from("python3")];
     let root = std::env::var_os("PYENV_ROOT")
         .map(PathBuf::from)
