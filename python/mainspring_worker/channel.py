@@ -58,10 +58,25 @@ class Channel:
         return frame
 
     def send(self, messages):
+        with self.sending:
+            self.write(messages)
+
+    def send_queued(self, queue):
+        """Sends and empties a deque that others may append to. Whoever sends, a queue's messages stay in order."""
+        with self.sending:
+            messages = []
+            try:
+                while True:
+                    messages.append(queue.popleft())
+            except IndexError:
+                pass
+            if messages:
+                self.write(messages)
+
+    def write(self, messages):
         # Version 2 has no references: so the server need not resolve any from a process it does not trust.
         body = dumps(messages, 2)
         try:
-            with self.sending:
-                self.sendall(len(body).to_bytes(4, "little") + body)
+            self.sendall(len(body).to_bytes(4, "little") + body)
         except OSError:
             os._exit(0)

@@ -36,11 +36,12 @@ class Seat:
         # It leads and runs a job meanwhile: the lead may be taken from it.
         self.lending = False
         self.turn = 0
-        self.out = []
+        # Messages for the next frame; the watcher may send them, too.
+        self.out = deque()
         # It counts as one that runs callbacks.
         self.counted = False
         self.execution = None
-        self.atomic = False
+        self.atomic = None
         # Not a thread of ours: it never runs jobs.
         self.guest = guest
 
@@ -68,6 +69,7 @@ class Desk:
         # Guards everything below that more than one thread decides on.
         self.gate = Lock()
         self.leader = None
+        self.seats = []
         self.work = deque()
         self.idle = 0
         self.busy = 0
@@ -91,6 +93,8 @@ class Desk:
     def serve(self):
         seat = self.here.seat = Seat(guest=False)
         gate, work = self.gate, self.work
+        with gate:
+            self.seats.append(seat)
         while True:
             with gate:
                 if self.leader is None:
@@ -106,6 +110,7 @@ class Desk:
                         self.alarm.release()
                 elif not leads:
                     if self.idle >= IDLE_MAX:
+                        self.seats.remove(seat)
                         return
                     self.idle += 1
             if runs:
@@ -184,6 +189,10 @@ class Desk:
                     seen = None
                     quiet = 0 if wanted or self.busy else quiet + 1
                 sleeps = self.watcher_sleeps = quiet > QUIET_TICKS
+                late = [seat for seat in self.seats if seat.out]
+            # A job that takes its time must not keep the answers of those before it.
+            for seat in late:
+                self.flush(seat)
             if sleeps:
                 self.alarm.acquire()
                 quiet = 0
@@ -219,10 +228,8 @@ class Desk:
             seat.out.append(message)
 
     def flush(self, seat):
-        out = seat.out
-        if out:
-            seat.out = []
-            self.channel.send(out)
+        if seat.out:
+            self.channel.send_queued(seat.out)
 
     def ask(self, message):
         """Sends a call and waits for its answer. `message` makes the message of a token."""

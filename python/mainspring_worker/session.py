@@ -91,6 +91,8 @@ class Session:
         except BaseException as raised:
             error = error_text(raised)
         seat.out.append((SCRIPT_DONE, error))
+        # A session mostly begins with one: its answer should not share the fate of what follows.
+        self.desk.flush(seat)
 
     # Functions
 

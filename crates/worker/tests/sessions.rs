@@ -319,6 +319,12 @@ fn a_long_callback_does_not_hold_up_a_short_one() {
             let short = driver.invoke(worker, quick, &[b"q"]);
             assert_eq!(driver.outcome(worker, short).records, [text("1")]);
             assert_eq!(driver.outcome(worker, long).records, [text("None")]);
+            // Nor does it keep the answer of one that came before it in the same frame.
+            let short = driver.invoke(worker, quick, &[b"q"]);
+            let long = driver.invoke(worker, busy, &[b"b"]);
+            assert_eq!(driver.outcome(worker, short).records, [text("1")]);
+            assert!(driver.next_within(worker, std::time::Duration::from_millis(200)).is_none());
+            assert_eq!(driver.outcome(worker, long).records, [text("None")]);
         }
     });
 }
@@ -332,7 +338,8 @@ fn atomic_blocks_do_not_nest() {
         b"with atomic():\n  assert isInAtomicBlock()\n  try:\n    with atomic(): pass\n  except redisgears.GearsError as e: log(str(e))\n\
           assert not isInAtomicBlock()\ntry: atomic().__exit__(None, None, None)\nexcept redisgears.GearsError as e: log(str(e), 'warning')",
     );
-    let FromWorker::AtomicBegin { token } = driver.next(worker) else { panic!("{:?}", driver.next(worker)) };
+    let begin = driver.next(worker);
+    let FromWorker::AtomicBegin { token } = begin else { panic!("{begin:?}") };
     driver.answer(worker, token, Argument::None);
     let FromWorker::AtomicEnd { token } = driver.next(worker) else { panic!() };
     driver.answer(worker, token, Argument::None);
