@@ -5,6 +5,7 @@ import types
 
 from . import api, session, values
 from .errors import GearsError
+from .execution import operations
 from .steps import Step
 
 READERS = ("KeysReader", "KeysOnlyReader", "StreamReader", "PythonReader", "ShardsIDReader", "CommandReader")
@@ -20,6 +21,7 @@ class Function:
         self.steps = steps
         # The reader callback of a PythonReader.
         self.source = source
+        self.operations = operations(steps)
 
     def described(self):
         argument = None if self.source is not None else values.argument(self.argument)

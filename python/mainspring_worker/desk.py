@@ -127,11 +127,11 @@ class Desk:
         try:
             while True:
                 try:
-                    job, args = popleft()
+                    job, argument = popleft()
                 except IndexError:
                     break
                 seat.turn += 1
-                job(seat, *args)
+                job(seat, argument)
                 if seat.out and clock() - flushed > FLUSH_S:
                     self.flush(seat)
                     flushed = clock()
@@ -199,16 +199,9 @@ class Desk:
 
     # Jobs
 
-    def add(self, job, *args):
-        """Queues a job; from within dispatch, by the thread that leads."""
-        self.work.append((job, args))
-
-    def post(self, job, *args):
-        """Queues a job from any thread, and sees to it that it is run."""
-        with self.gate:
-            self.work.append((job, args))
-            if self.busy < self.limit:
-                self.ring()
+    def add(self, job, argument):
+        """Queues a job, called with the seat of its thread; from within dispatch, by the thread that leads."""
+        self.work.append((job, argument))
 
     # Messages
 
@@ -314,18 +307,19 @@ class Desk:
                 stop_thread(seat.ident)
 
     def enter(self, seat, execution):
-        with self.gate:
-            execution.seat = seat
-            seat.execution = execution
+        seat.execution = execution
+        execution.seat = seat
 
     def leave(self, seat, execution):
         """The thread has left the execution's callbacks: no forced stop reaches it any more."""
         while True:
             try:
-                with self.gate:
-                    if execution.aborted:
+                # In this order without the gate: `stop` looks at the seat only after it saw `aborted`, so either it finds
+                # no seat, or we find the mark and wait until it has done what it does under the gate.
+                execution.seat = seat.execution = None
+                if execution.aborted:
+                    with self.gate:
                         take_back(seat.ident)
-                    execution.seat = seat.execution = None
                 return
             except GearsForceStopped:
                 continue

@@ -6,11 +6,68 @@ from time import perf_counter, perf_counter_ns
 from . import pickling, steps
 from .errors import error_text
 from .protocol import PROGRESS
-from .values import portable, revive
+from .values import SIMPLE, portable, revive
 
 # What a reader callback's records become is sent in portions: so many, or whatever there is after so long.
 PORTION = 1000
 PORTION_S = 0.05
+
+
+class Call:
+    """An execution of one record and of steps that keep no state: a trigger, mostly. It is made and run in one go."""
+
+    seat = None
+    aborted = False
+    # For whoever treats it as any execution: its only batch is on its way from the start.
+    scheduled = True
+
+    def __init__(self, number):
+        self.number = number
+
+    def run(self, seat, desk, record, operations):
+        started = perf_counter_ns()
+        errors = NOTHING
+        seat.execution = self
+        self.seat = seat
+        try:
+            results = NOTHING
+            for keep, callback in operations:
+                if keep is REPLACE:
+                    record = callback(record)
+                elif keep is KEEP:
+                    callback(record)
+                elif not callback(record):
+                    break
+            else:
+                results = [record]
+        except BaseException as error:
+            errors = [error_text(error)]
+        finally:
+            desk.leave(seat, self)
+        pickled = NOTHING
+        if results and (type(record) not in SIMPLE or type(record) is int):
+            results, pickled = portable(results, pickling.dumps)
+        busy_us = (perf_counter_ns() - started) // 1000
+        seat.out.append((PROGRESS, self.number, results, pickled, errors, False, True, 1, busy_us))
+
+
+NOTHING = []
+
+# What becomes of the record when its callback has returned.
+REPLACE, KEEP, TEST = object(), object(), object()
+OPERATIONS = {"map": REPLACE, "foreach": KEEP, "filter": TEST, "totext": REPLACE}
+
+
+def operations(described):
+    """The steps as a Call runs them; None when they need a pipeline."""
+    made = []
+    for step in described:
+        if step.kind in steps.PASSED_THROUGH:
+            continue
+        if step.kind not in OPERATIONS:
+            return None
+        made.append((OPERATIONS[step.kind], str if step.kind == "totext" else step.callbacks[0]))
+    return made
 
 
 class Execution:
@@ -40,9 +97,9 @@ class Execution:
             if self.scheduled:
                 return
             self.scheduled = True
-        self.desk.add(self.run_batches)
+        self.desk.add(self.run_batches, None)
 
-    def run_batches(self, seat):
+    def run_batches(self, seat, _):
         while True:
             with self.desk.gate:
                 if not self.batches:

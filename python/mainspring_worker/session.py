@@ -4,7 +4,7 @@ import threading
 
 from . import api, builder, channel, desk, pickling, values
 from .errors import GearsError, error_text
-from .execution import Execution
+from .execution import Call, Execution
 from .forced_stop import name_process
 from .protocol import (
     ABORT,
@@ -48,11 +48,11 @@ class Session:
 
     def dispatch(self, messages):
         """By the thread that leads: trivial messages at once, the others as jobs."""
-        add = self.desk.add
+        add, invoke = self.desk.add, self.invoke
         for message in messages:
             kind = message[0]
             if kind == INVOKE:
-                add(self.invoke, *message[1:])
+                add(invoke, message)
             elif kind == FEED:
                 _, number, last, records, marked = message
                 execution = self.executions.get(number)
@@ -65,9 +65,9 @@ class Session:
             elif kind == OPEN:
                 self.open(*message[1:])
             elif kind == SCRIPT:
-                add(self.script, message[1])
+                add(self.script, message)
             elif kind == LOAD:
-                add(self.load, message[1])
+                add(self.load, message)
             elif kind == ABORT:
                 self.abort(message[1])
             elif kind == FORGET:
@@ -84,7 +84,8 @@ class Session:
         if memory_bytes_max is not None:
             limit_memory(memory_bytes_max, threads)
 
-    def script(self, seat, code):
+    def script(self, seat, message):
+        _, code = message
         error = None
         try:
             exec(compile(code, "<string>", "exec"), self.globals)
@@ -130,7 +131,8 @@ class Session:
         registered(on_registered)
         return registration
 
-    def load(self, seat, functions):
+    def load(self, seat, message):
+        _, functions = message
         error = None
         try:
             for number, pickle in functions:
@@ -149,19 +151,28 @@ class Session:
         steps = [] if found is None else found.steps[first_step:]
         execution = self.executions[number] = Execution(number, self.desk, steps, self.end)
         if found is None:
-            self.desk.add(self.refuse, execution, function)
+            self.desk.add(self.refuse, (execution, function))
         elif callback:
             self.desk.add(execution.run_callback, found.source)
 
-    def invoke(self, seat, number, function, records, marked):
+    def invoke(self, seat, message):
+        _, number, function, records, marked = message
         found = self.functions.get(function)
+        if found is not None and found.operations is not None and len(records) == 1:
+            call = self.executions[number] = Call(number)
+            if marked:
+                records = values.revive(records)
+            call.run(seat, self.desk, records[0], found.operations)
+            del self.executions[number]
+            return
         execution = self.executions[number] = Execution(number, self.desk, found.steps if found else (), self.end)
         if found is None:
-            self.refuse(seat, execution, function)
+            self.refuse(seat, (execution, function))
         else:
             execution.run_batch(seat, records, True, marked)
 
-    def refuse(self, seat, execution, function):
+    def refuse(self, seat, refused):
+        execution, function = refused
         execution.refuse(seat, "function %d is not in this session" % function)
 
     def end(self, execution):

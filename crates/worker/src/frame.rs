@@ -66,7 +66,8 @@ impl Outbox {
 
     fn close(&mut self) {
         if let Some(OpenFrame { start, messages }) = self.open.take() {
-            let body = u32::try_from(self.bytes.len() - start - 4).expect("a frame holds one turn's batches");
+            let body = u32::try_from(self.bytes.len() - start - 4)
+                .expect("a frame holds one turn's batches");
             let messages = u32::try_from(messages).expect("fewer messages than bytes");
             self.bytes[start..start + 4].copy_from_slice(&body.to_le_bytes());
             self.bytes[start + 4] = b'[';

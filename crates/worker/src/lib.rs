@@ -31,7 +31,19 @@ pub mod runtime {
 
     /// Name and source of every module of the package `mainspring_worker`.
     pub const MODULES: &[(&str, &str)] = modules![
-        "__init__", "api", "builder", "channel", "desk", "errors", "execution", "forced_stop", "pickling",
-        "protocol", "session", "steps", "values", "zygote",
+        "__init__",
+        "api",
+        "builder",
+        "channel",
+        "desk",
+        "errors",
+        "execution",
+        "forced_stop",
+        "pickling",
+        "protocol",
+        "session",
+        "steps",
+        "values",
+        "zygote",
     ];
 }

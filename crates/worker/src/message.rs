@@ -153,7 +153,9 @@ impl Fields {
     fn records(&mut self) -> Result<Vec<Argument>> {
         let mut records = self.list()?;
         for position in self.list()? {
-            let Argument::Int(position) = position else { return Err("a position is no number".into()) };
+            let Argument::Int(position) = position else {
+                return Err("a position is no number".into());
+            };
             let record = usize::try_from(position).ok().and_then(|at| records.get_mut(at));
             let record = record.ok_or("a position lies outside the records")?;
             *record = Argument::Pickle(bytes(std::mem::replace(record, Argument::None))?);
@@ -194,7 +196,9 @@ impl Fields {
 
     fn kwargs(&mut self) -> Result<Vec<(String, Argument)>> {
         match self.next()? {
-            Argument::Dict(pairs) => pairs.into_iter().map(|(key, value)| Ok((text(key)?, value))).collect(),
+            Argument::Dict(pairs) => {
+                pairs.into_iter().map(|(key, value)| Ok((text(key)?, value))).collect()
+            }
             _ => Err("keyword arguments are missing".into()),
         }
     }
@@ -270,7 +274,10 @@ mod tests {
             int(1),
             int(20),
         ]);
-        let FromWorker::Progress { records, done: true, .. } = from_worker(progress).unwrap() else { panic!() };
+        let FromWorker::Progress { records, done: true, .. } = from_worker(progress).unwrap()
+        else {
+            panic!()
+        };
         assert_eq!(records, [int(1), Argument::Pickle(b"p".to_vec())]);
     }
 

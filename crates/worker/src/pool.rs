@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, RecordSink, SessionSpec, Source, Token, Usage,
+    WorkerId, Workers,
 };
 
 use crate::marshal::Writer;
@@ -66,10 +67,21 @@ struct Home {
 /// A descriptor that the host's event loop shall watch, watch differently, or stop watching.
 #[derive(Debug)]
 pub enum Change {
-    Watch { fd: RawFd, token: u64, interest: Interest },
-    Modify { fd: RawFd, token: u64, interest: Interest },
+    Watch {
+        fd: RawFd,
+        token: u64,
+        interest: Interest,
+    },
+    Modify {
+        fd: RawFd,
+        token: u64,
+        interest: Interest,
+    },
     /// Stop watching; the descriptor is closed when this value is dropped.
-    Forget { fd: OwnedFd, token: u64 },
+    Forget {
+        fd: OwnedFd,
+        token: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +169,9 @@ impl Pool {
             self.second = now_ms / 1000;
             for (number, process) in &mut self.processes {
                 let late = &mut self.late;
-                process.lines.refill(&mut |line| late.push_back((WorkerId(*number), printed(line))));
+                process
+                    .lines
+                    .refill(&mut |line| late.push_back((WorkerId(*number), printed(line))));
             }
         }
     }
@@ -177,8 +191,10 @@ impl Pool {
         }
         self.write(number);
         if let Some(process) = self.processes.get(&number) {
-            let control =
-                self.homes[process.interpreter].zygote.as_ref().map(|(number, zygote)| (*number, zygote.control_fd()));
+            let control = self.homes[process.interpreter]
+                .zygote
+                .as_ref()
+                .map(|(number, zygote)| (*number, zygote.control_fd()));
             let watched: Vec<(BorrowedFd<'_>, bool)> = process
                 .stream_fd()
                 .map(|fd| (fd, process.blocked))
@@ -246,7 +262,11 @@ impl Pool {
             && let Some(fd) = process.stream_fd()
         {
             let interest = if process.blocked { Interest::ReadWrite } else { Interest::Read };
-            self.changes.push(Change::Modify { fd: fd.as_raw_fd(), token: number << 2 | STREAM, interest });
+            self.changes.push(Change::Modify {
+                fd: fd.as_raw_fd(),
+                token: number << 2 | STREAM,
+                interest,
+            });
         }
     }
 
@@ -327,14 +347,17 @@ impl Pool {
     }
 
     fn home_of(&self, zygote: u64) -> Option<usize> {
-        self.homes.iter().position(|home| home.zygote.as_ref().is_some_and(|(number, _)| *number == zygote))
+        self.homes
+            .iter()
+            .position(|home| home.zygote.as_ref().is_some_and(|(number, _)| *number == zygote))
     }
 
     /// The end of a process is known: first what it still said, then that it is gone.
     fn exited(&mut self, number: u64, reason: ExitReason) {
         let Some(process) = self.processes.get_mut(&number) else { return };
         let late = &mut self.late;
-        process.drain(&mut self.scratch, &mut |message| late.push_back((WorkerId(number), message)));
+        process
+            .drain(&mut self.scratch, &mut |message| late.push_back((WorkerId(number), message)));
         if process.taken {
             let reason = process.exit_reason(reason);
             late.push_back((WorkerId(number), FromWorker::Exited { reason }));
@@ -359,7 +382,8 @@ impl Pool {
         for number in orphans {
             let started = self.processes[&number].pid.is_some();
             // The parent-death signal has killed those that were forked.
-            let reason = if started { ExitReason::Signal(9) } else { ExitReason::NotStarted(why.clone()) };
+            let reason =
+                if started { ExitReason::Signal(9) } else { ExitReason::NotStarted(why.clone()) };
             self.exited(number, reason);
         }
     }
@@ -446,7 +470,12 @@ impl Pool {
         }
     }
 
-    fn yield_late_of(&mut self, worker: WorkerId, seen: &mut bool, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
+    fn yield_late_of(
+        &mut self,
+        worker: WorkerId,
+        seen: &mut bool,
+        sink: &mut dyn FnMut(WorkerId, FromWorker),
+    ) {
         for (from, message) in std::mem::take(&mut self.late) {
             if from == worker {
                 *seen = true;

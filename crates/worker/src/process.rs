@@ -100,7 +100,11 @@ impl Process {
     }
 
     /// Reads what is there and yields the messages of whole frames.
-    pub(crate) fn read(&mut self, scratch: &mut [u8], yield_: &mut dyn FnMut(FromWorker)) -> Reading {
+    pub(crate) fn read(
+        &mut self,
+        scratch: &mut [u8],
+        yield_: &mut dyn FnMut(FromWorker),
+    ) -> Reading {
         let Some(stream) = &mut self.stream else { return Reading::Ended };
         let mut share = 0;
         while share < TURN_BYTES_MAX {
@@ -133,7 +137,9 @@ impl Process {
         for _ in 0..64 {
             match output.read(&mut bytes) {
                 Ok(0) => return true,
-                Ok(length) => self.lines.extend(&bytes[..length], &mut |line| yield_(printed(line))),
+                Ok(length) => {
+                    self.lines.extend(&bytes[..length], &mut |line| yield_(printed(line)))
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(_) => return true,
@@ -171,7 +177,9 @@ pub(crate) fn printed(message: String) -> FromWorker {
 
 fn deliver(inbox: &mut Inbox, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
     loop {
-        let frame = inbox.next_frame().map_err(|long| Unexpected(format!("a frame of {} bytes", long.0)))?;
+        let frame = inbox
+            .next_frame()
+            .map_err(|long| Unexpected(format!("a frame of {} bytes", long.0)))?;
         let Some(body) = frame else { return Ok(()) };
         let body = marshal::read(body).map_err(|malformed| Unexpected(malformed.to_string()))?;
         for message in message::messages(body)? {

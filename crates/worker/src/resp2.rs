@@ -39,13 +39,17 @@ fn value(wire: &[u8], at: &mut usize, to: &mut Writer<'_>) {
 
 fn line<'a>(wire: &'a [u8], at: &mut usize) -> &'a [u8] {
     let rest = &wire[*at..];
-    let length = rest.windows(2).position(|pair| pair == b"\r\n").expect("the host's reply is whole");
+    let length =
+        rest.windows(2).position(|pair| pair == b"\r\n").expect("the host's reply is whole");
     *at += length + 2;
     &rest[..length]
 }
 
 fn number(digits: &[u8]) -> i64 {
-    str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).expect("the host's reply is well formed")
+    str::from_utf8(digits)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .expect("the host's reply is well formed")
 }
 
 #[cfg(test)]

@@ -11,7 +11,12 @@ pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [-1; 2];
     // SAFETY: `fds` has room for the two descriptors that the call writes.
     let status = unsafe {
-        libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, fds.as_mut_ptr())
+        libc::socketpair(
+            libc::AF_UNIX,
+            libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC,
+            0,
+            fds.as_mut_ptr(),
+        )
     };
     check(status as isize)?;
     // SAFETY: the call succeeded, so both are open and nobody else owns them.
@@ -31,10 +36,13 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
 const PASSED_MAX: usize = 2;
 
 /// Sends one packet, and copies of `fds` with it.
-pub(crate) fn send_packet(to: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub(crate) fn send_packet(
+    to: BorrowedFd<'_>,
+    bytes: &[u8],
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     assert!(fds.len() <= PASSED_MAX && !bytes.is_empty());
-    let mut part =
-        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     // u64 words: control messages want the alignment of a `cmsghdr`, and 8 words hold CMSG_SPACE of two descriptors.
     let mut control = [0u64; 8];
     // SAFETY: all-zero is a valid msghdr (null pointers, zero lengths).
@@ -42,7 +50,8 @@ pub(crate) fn send_packet(to: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
     if !fds.is_empty() {
-        let payload = mem::size_of_val(fds) / mem::size_of::<BorrowedFd<'_>>() * mem::size_of::<RawFd>();
+        let payload =
+            mem::size_of_val(fds) / mem::size_of::<BorrowedFd<'_>>() * mem::size_of::<RawFd>();
         header.msg_control = control.as_mut_ptr().cast();
         // SAFETY: pure arithmetic on a length.
         header.msg_controllen = unsafe { libc::CMSG_SPACE(payload as u32) } as usize;
@@ -90,7 +99,12 @@ pub(crate) fn wait(fds: &[(BorrowedFd<'_>, bool)], timeout: Duration) -> io::Res
     };
     // SAFETY: `polled` has as many entries as we say, `timeout` lives through the call, and no signal mask is given.
     let ready = unsafe {
-        libc::ppoll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, &raw const timeout, std::ptr::null())
+        libc::ppoll(
+            polled.as_mut_ptr(),
+            polled.len() as libc::nfds_t,
+            &raw const timeout,
+            std::ptr::null(),
+        )
     };
     match check(ready as isize) {
         Ok(ready) => Ok(ready > 0),
@@ -102,7 +116,8 @@ pub(crate) fn wait(fds: &[(BorrowedFd<'_>, bool)], timeout: Duration) -> io::Res
 /// Memory page size and clock ticks a second, the units of `/proc`.
 pub(crate) fn proc_units() -> (u64, u64) {
     // SAFETY: sysconf has no preconditions; both names are always known on Linux.
-    let (page, ticks) = unsafe { (libc::sysconf(libc::_SC_PAGESIZE), libc::sysconf(libc::_SC_CLK_TCK)) };
+    let (page, ticks) =
+        unsafe { (libc::sysconf(libc::_SC_PAGESIZE), libc::sysconf(libc::_SC_CLK_TCK)) };
     (u64::try_from(page).unwrap_or(4096), u64::try_from(ticks).unwrap_or(100))
 }
 

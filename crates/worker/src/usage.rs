@@ -13,7 +13,11 @@ pub(crate) fn usage(pid: u32) -> Option<Usage> {
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     let resident_pages: u64 = fields.nth(8)?.parse().ok()?;
-    Some(Usage { pid, rss_bytes: resident_pages * page, cpu_us: (user + system) * (1_000_000 / ticks) })
+    Some(Usage {
+        pid,
+        rss_bytes: resident_pages * page,
+        cpu_us: (user + system) * (1_000_000 / ticks),
+    })
 }
 
 #[cfg(test)]

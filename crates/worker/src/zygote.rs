@@ -19,9 +19,15 @@ pub(crate) struct Zygote {
 /// What a zygote tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
-    Started { process: u64, pid: u32 },
+    Started {
+        process: u64,
+        pid: u32,
+    },
     /// `status` as from `waitpid`.
-    Exited { process: u64, status: i32 },
+    Exited {
+        process: u64,
+        status: i32,
+    },
 }
 
 impl Zygote {
@@ -43,8 +49,17 @@ impl Zygote {
     }
 
     /// Asks for a process that talks over `socket` and prints to `output`.
-    pub(crate) fn fork(&self, process: u64, socket: BorrowedFd<'_>, output: BorrowedFd<'_>) -> io::Result<()> {
-        sys::send_packet(self.control.as_fd(), format!("fork {process}").as_bytes(), &[socket, output])
+    pub(crate) fn fork(
+        &self,
+        process: u64,
+        socket: BorrowedFd<'_>,
+        output: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        sys::send_packet(
+            self.control.as_fd(),
+            format!("fork {process}").as_bytes(),
+            &[socket, output],
+        )
     }
 
     /// The zygote has not reaped the process yet, so the number cannot have gone to a stranger.
@@ -62,7 +77,9 @@ impl Zygote {
         if length == 0 {
             return Ok(None);
         }
-        parse(&packet[..length]).map(Some).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+        parse(&packet[..length])
+            .map(Some)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
     }
 
     pub(crate) fn control_fd(&self) -> BorrowedFd<'_> {

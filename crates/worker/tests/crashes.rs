@@ -21,7 +21,10 @@ fn everywhere(test: impl Fn(&mut Driver)) {
 fn exit_of(driver: &mut Driver, worker: WorkerId) -> ExitReason {
     loop {
         if let FromWorker::Exited { reason } = driver.next(worker) {
-            assert!(driver.next_within(worker, Duration::from_millis(50)).is_none(), "the exit is the last message");
+            assert!(
+                driver.next_within(worker, Duration::from_millis(50)).is_none(),
+                "the exit is the last message"
+            );
             return reason;
         }
     }
@@ -59,7 +62,7 @@ fn a_killed_session_says_nothing_more_and_leaves_no_process() {
     let mut driver = Driver::new();
     let worker = driver.session();
     assert_eq!(driver.script(worker, ""), None);
-    let pid = driver.pool.usage(worker).unwrap().pid;
+    let pid = driver.pid(worker);
     driver.pool.kill(worker);
     driver.pool.kill(worker);
     assert!(driver.next_within(worker, Duration::from_millis(100)).is_none());
@@ -84,7 +87,7 @@ fn the_zygotes_end_ends_its_workers_and_the_next_session_has_a_new_one() {
     let mut driver = Driver::new();
     let worker = driver.session();
     assert_eq!(driver.script(worker, ""), None);
-    let pid = driver.pool.usage(worker).unwrap().pid;
+    let pid = driver.pid(worker);
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let zygote = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_string();
     assert!(Command::new("kill").args(["-9", &zygote]).status().unwrap().success());
@@ -107,8 +110,10 @@ fn an_aborted_loop_ends_with_one_error_and_the_session_lives() {
             "left = []\ndef g(r):\n  while len(left) < 3:\n    try:\n      while True: pass\n    except redisgears.GearsForceStopped:\n      left.append(1)\n\
              GB('CommandReader').map(g).map(lambda r: 1).register(trigger='s')",
         );
-        let (waiting, ..) = driver
-            .described(worker, "GB('CommandReader').map(lambda r: execute('BRPOP', 'x', 0)).register(trigger='w')");
+        let (waiting, ..) = driver.described(
+            worker,
+            "GB('CommandReader').map(lambda r: execute('BRPOP', 'x', 0)).register(trigger='w')",
+        );
 
         for function in [endless, stubborn] {
             let execution = driver.invoke(worker, function, &[b"t"]);
@@ -125,7 +130,8 @@ fn an_aborted_loop_ends_with_one_error_and_the_session_lives() {
         driver.pool.abort(worker, execution);
         assert!(driver.outcome(worker, execution).errors[0].contains("gears.forcestopped"));
 
-        let (quick, ..) = driver.described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')");
+        let (quick, ..) =
+            driver.described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')");
         assert_eq!(driver.call(worker, quick, &[b"q"]).records, [text("1")]);
     });
 }
@@ -168,14 +174,25 @@ fn what_a_script_prints_becomes_log_lines() {
             driver.pump();
         }
         assert_eq!(driver.printed, ["one", "é\\udcff", "raw", "child"]);
-        assert_eq!(driver.script(worker, "assert sys.stdin.read() == ''\nassert os.getpid() == os.getsid(0)"), None);
+        assert_eq!(
+            driver.script(
+                worker,
+                "assert sys.stdin.read() == ''\nassert os.getpid() == os.getsid(0)"
+            ),
+            None
+        );
     });
 }
 
 #[test]
 fn a_worker_that_breaks_the_protocol_is_ended() {
     let mut driver = Driver::new();
-    for junk in ["b'\\xff' * 64", "b'\\x01\\0\\0\\0c'", "b'\\x05\\0\\0\\0[\\0\\0\\0\\x01'", "b'\\x01\\0\\0\\0N'"] {
+    for junk in [
+        "b'\\xff' * 64",
+        "b'\\x01\\0\\0\\0c'",
+        "b'\\x05\\0\\0\\0[\\0\\0\\0\\x01'",
+        "b'\\x01\\0\\0\\0N'",
+    ] {
         let worker = driver.session();
         driver.pool.script(worker, format!("import os; os.write(3, {junk})").as_bytes());
         let reason = exit_of(&mut driver, worker);
@@ -195,8 +212,12 @@ fn a_lease_serves_one_worker_and_keeps_the_others_ends() {
 
     driver.pool.script(leased, b"");
     let mut seen = Vec::new();
-    while !driver.pool.wait_one(leased, Duration::from_secs(5), &mut |worker, message| seen.push((worker, message))) {}
-    assert!(matches!(seen[..], [(worker, FromWorker::ScriptDone { error: None })] if worker == leased));
+    while !driver.pool.wait_one(leased, Duration::from_secs(5), &mut |worker, message| {
+        seen.push((worker, message))
+    }) {}
+    assert!(
+        matches!(seen[..], [(worker, FromWorker::ScriptDone { error: None })] if worker == leased)
+    );
     assert_eq!(exit_of(&mut driver, other), ExitReason::Code(1));
 
     driver.pool.script(leased, b"os = __import__('os'); os._exit(2)");
@@ -237,7 +258,7 @@ fn a_server_to_be_killed() {
     // Busy, so that it would not notice the end of its stream.
     driver.pool.script(worker, b"while True: pass");
     driver.pump();
-    println!("\nworker pid {}", driver.pool.usage(worker).unwrap().pid);
+    println!("\nworker pid {}", driver.pid(worker));
     std::thread::sleep(Duration::from_secs(60));
 }
 
@@ -246,7 +267,7 @@ fn a_pool_that_is_dropped_takes_its_processes_along() {
     let mut driver = Driver::new();
     let worker = driver.session();
     assert_eq!(driver.script(worker, ""), None);
-    let pid = driver.pool.usage(worker).unwrap().pid;
+    let pid = driver.pid(worker);
     drop::<Pool>(driver.pool);
     assert_gone(pid);
 }

@@ -36,8 +36,10 @@ fn an_error_of_a_script_is_the_repr_of_a_list() {
 fn a_builder_describes_a_plan() {
     everywhere(|driver| {
         let worker = driver.session();
-        let (_, plan, _) =
-            driver.described(worker, "GB('KeysReader', desc='d').filter(lambda r: r).limit(5, 2).count().run('user:*')");
+        let (_, plan, _) = driver.described(
+            worker,
+            "GB('KeysReader', desc='d').filter(lambda r: r).limit(5, 2).count().run('user:*')",
+        );
         assert_eq!((plan.reader.as_str(), &plan.argument), ("KeysReader", &text("user:*")));
         assert_eq!(plan.description.as_deref(), Some("d"));
         let kinds: Vec<StepKind> = plan.steps.iter().map(|step| step.kind).collect();
@@ -91,12 +93,14 @@ fn a_trigger_gets_all_arguments_and_gives_text() {
         let (function, ..) = driver.described(worker, "GB('CommandReader').register(trigger='t')");
         let outcome = driver.call(worker, function, &[b"t", b"a", b"\xff"]);
         assert_eq!(outcome.records, [text(r"['t', 'a', bytearray(b'\xff')]")]);
-        let (function, ..) =
-            driver.described(worker, "GB('CommandReader').map(lambda x: 1/0).register(trigger='u')");
+        let (function, ..) = driver
+            .described(worker, "GB('CommandReader').map(lambda x: 1/0).register(trigger='u')");
         let outcome = driver.call(worker, function, &[b"u"]);
         assert_eq!(
             outcome.errors,
-            [r#"['Traceback (most recent call last):\n', '  File "<string>", line 1, in <lambda>\n', 'ZeroDivisionError: division by zero\n']"#]
+            [
+                r#"['Traceback (most recent call last):\n', '  File "<string>", line 1, in <lambda>\n', 'ZeroDivisionError: division by zero\n']"#
+            ]
         );
     });
 }
@@ -135,7 +139,9 @@ fn results_keep_their_python_types() {
             "GB('CommandReader').map(lambda r: (type(r).__name__, r == values.pop(0))).register(trigger='u')",
         );
         let execution = driver.execution();
-        driver.pool.invoke(worker, execution, same, &mut |sink| records.iter().for_each(|record| sink.value(record)));
+        driver.pool.invoke(worker, execution, same, &mut |sink| {
+            records.iter().for_each(|record| sink.value(record))
+        });
         let outcome = driver.outcome(worker, execution);
         assert_eq!(outcome.errors, [""; 0]);
         assert_eq!(outcome.records.len(), 11);
@@ -174,7 +180,11 @@ fn the_first_error_stops_the_reader_and_the_rest_comes_through() {
 
         let (function, ..) = driver.described(worker, "GB().map(lambda r: next(iter([]))).run()");
         let outcome = run(driver, worker, function, 3, 1);
-        assert_eq!((outcome.records.len(), outcome.errors.len()), (0, 1), "StopIteration is an error, not an end");
+        assert_eq!(
+            (outcome.records.len(), outcome.errors.len()),
+            (0, 1),
+            "StopIteration is an error, not an end"
+        );
     });
 }
 
@@ -185,7 +195,10 @@ fn state_lasts_over_the_batches_of_an_execution() {
         for (steps, expected) in [
             ("count()", vec!["6"]),
             ("filter(lambda r: r['key'] > 'k1').count()", vec!["4"]),
-            ("map(lambda r: r['key']).accumulate(lambda a, r: (a or '') + r)", vec!["k0k1k2k3k4k5"]),
+            (
+                "map(lambda r: r['key']).accumulate(lambda a, r: (a or '') + r)",
+                vec!["k0k1k2k3k4k5"],
+            ),
             ("limit(2, 1).map(lambda r: r['key'])", vec!["k1", "k2"]),
             ("map(lambda r: int(r['key'][1:])).sort()", vec!["0", "1", "2", "3", "4", "5"]),
             ("map(lambda r: int(r['key'][1:]) % 2).distinct().sort(False)", vec!["1", "0"]),
@@ -207,7 +220,11 @@ fn state_lasts_over_the_batches_of_an_execution() {
             assert_eq!(outcome.records, expected, "{steps}");
         }
         let (function, ..) = driver.described(worker, "GB().count().run()");
-        assert_eq!(run(driver, worker, function, 0, 1).records, [], "nothing counted, nothing said");
+        assert_eq!(
+            run(driver, worker, function, 0, 1).records,
+            [],
+            "nothing counted, nothing said"
+        );
     });
 }
 
@@ -263,7 +280,9 @@ fn execute_waits_for_the_servers_reply() {
             b"r = execute('GET', 'k', 1, b'\\xff', None)\nassert r == ['v', 1, None, bytearray(b'\\xfe')], r\n\
               try: execute('BAD')\nexcept redisgears.GearsError as e: assert str(e) == 'ERR no', e\nelse: assert False",
         );
-        let FromWorker::Execute { token, execution: None, args } = driver.next(worker) else { panic!() };
+        let FromWorker::Execute { token, execution: None, args } = driver.next(worker) else {
+            panic!()
+        };
         assert_eq!(args, [&b"GET"[..], b"k", b"1", b"\xff", b"None"]);
         driver.pool.answer_wire(worker, token, b"*4\r\n$1\r\nv\r\n:1\r\n$-1\r\n$1\r\n\xfe\r\n");
         let FromWorker::Execute { token, .. } = driver.next(worker) else { panic!() };
@@ -279,13 +298,18 @@ fn a_nested_call_runs_while_its_caller_waits() {
         let worker = driver.session();
         let (outer, ..) = driver
             .described(worker, "GB('CommandReader').map(lambda r: execute('RG.TRIGGER', 'inner')).register(trigger='o')");
-        let (inner, ..) =
-            driver.described(worker, "GB('CommandReader').map(lambda r: execute('GET', 'x')).register(trigger='i')");
+        let (inner, ..) = driver.described(
+            worker,
+            "GB('CommandReader').map(lambda r: execute('GET', 'x')).register(trigger='i')",
+        );
         // Deeper than there are executor threads: those that wait do not count.
         let mut waiting = Vec::new();
         for _ in 0..10 {
             let execution = driver.invoke(worker, outer, &[b"o"]);
-            let FromWorker::Execute { token, execution: Some(caller), .. } = driver.next(worker) else { panic!() };
+            let FromWorker::Execute { token, execution: Some(caller), .. } = driver.next(worker)
+            else {
+                panic!()
+            };
             assert_eq!(caller, execution);
             waiting.push((execution, token));
         }
@@ -313,7 +337,8 @@ fn a_long_callback_does_not_hold_up_a_short_one() {
             "def spin(r):\n  end = time.time() + 0.5\n  while time.time() < end: pass\n\
              GB('CommandReader').map(spin).register(trigger='b')",
         );
-        let (quick, ..) = driver.described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')");
+        let (quick, ..) =
+            driver.described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')");
         for long in [slow, busy] {
             let long = driver.invoke(worker, long, &[b"s"]);
             let short = driver.invoke(worker, quick, &[b"q"]);
@@ -366,10 +391,16 @@ fn a_reader_callback_is_pulled_lazily() {
     everywhere(|driver| {
         let worker = driver.session();
         for (code, expected) in [
-            ("def g():\n  yield 1\n  yield 2\nGB('PythonReader').map(lambda x: x + 1).run(g)", vec!["2", "3"]),
+            (
+                "def g():\n  yield 1\n  yield 2\nGB('PythonReader').map(lambda x: x + 1).run(g)",
+                vec!["2", "3"],
+            ),
             // Not a generator: called again and again, until the limit.
             ("GB('PythonReader').limit(3).run(lambda: [1])", vec!["[1]", "[1]", "[1]"]),
-            ("def n():\n  i = 0\n  while True:\n    yield i\n    i += 1\nGB('PythonReader').limit(2500).count().run(n)", vec!["2500"]),
+            (
+                "def n():\n  i = 0\n  while True:\n    yield i\n    i += 1\nGB('PythonReader').limit(2500).count().run(n)",
+                vec!["2500"],
+            ),
         ] {
             let (function, plan, _) = driver.described(worker, code);
             assert_eq!(plan.reader, "PythonReader");
@@ -377,10 +408,16 @@ fn a_reader_callback_is_pulled_lazily() {
             driver.pool.open(worker, execution, function, 0, Source::Callback);
             let outcome = driver.outcome(worker, execution);
             assert_eq!(outcome.errors, [""; 0], "{code}");
-            assert_eq!(outcome.records, expected.into_iter().map(text).collect::<Vec<_>>(), "{code}");
+            assert_eq!(
+                outcome.records,
+                expected.into_iter().map(text).collect::<Vec<_>>(),
+                "{code}"
+            );
         }
-        let (function, ..) =
-            driver.described(worker, "def g():\n  yield 1\n  raise ValueError('stop')\nGB('PythonReader').run(g)");
+        let (function, ..) = driver.described(
+            worker,
+            "def g():\n  yield 1\n  raise ValueError('stop')\nGB('PythonReader').run(g)",
+        );
         let execution = driver.execution();
         driver.pool.open(worker, execution, function, 0, Source::Callback);
         let outcome = driver.outcome(worker, execution);
@@ -423,7 +460,10 @@ fn what_cannot_be_pickled_fails_at_registration() {
         let error = driver
             .script(worker, "import threading\nlock = threading.Lock()\ndef f(r):\n  lock.acquire()\nGB('CommandReader').map(f).register(trigger='t')")
             .unwrap();
-        assert!(error.contains("Error occured when serialized a python callback, callback=f error="), "{error}");
+        assert!(
+            error.contains("Error occured when serialized a python callback, callback=f error="),
+            "{error}"
+        );
     });
 }
 

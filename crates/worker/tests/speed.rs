@@ -34,7 +34,8 @@ fn start() {
 fn round_trips() {
     let mut driver = Driver::new();
     let worker = driver.session();
-    let (constant, ..) = driver.described(worker, "GB('CommandReader').map(lambda r: 'x').register(trigger='t')");
+    let (constant, ..) =
+        driver.described(worker, "GB('CommandReader').map(lambda r: 'x').register(trigger='t')");
     let mut times = Vec::new();
     for _ in 0..5000 {
         let begun = Instant::now();
@@ -52,7 +53,10 @@ fn round_trips() {
             }
             wait_done(&mut driver, worker, batch);
         }
-        eprintln!("{batch} triggers a turn: {:.0} k/s", (rounds * batch) as f64 / begun.elapsed().as_secs_f64() / 1e3);
+        eprintln!(
+            "{batch} triggers a turn: {:.0} k/s",
+            (rounds * batch) as f64 / begun.elapsed().as_secs_f64() / 1e3
+        );
     }
 
     let (executes, ..) = driver.described(
@@ -82,11 +86,17 @@ fn records() {
     let mut driver = Driver::new();
     let worker = driver.session();
     for (name, code) in [
-        ("filter + map + count", "GB().filter(lambda r: r['value'] != 'x').map(lambda r: r['key']).count().run()"),
+        (
+            "filter + map + count",
+            "GB().filter(lambda r: r['value'] != 'x').map(lambda r: r['key']).count().run()",
+        ),
         ("count alone", "GB().count().run()"),
         ("map to text", "GB().map(lambda r: r['key']).run()"),
         ("countby", "GB().countby(lambda r: r['value']).run()"),
-        ("aggregate", "GB().map(lambda r: len(r['value'])).aggregate(0, lambda a, r: a + r, lambda a, r: a + r).run()"),
+        (
+            "aggregate",
+            "GB().map(lambda r: len(r['value'])).aggregate(0, lambda a, r: a + r, lambda a, r: a + r).run()",
+        ),
     ] {
         let (function, ..) = driver.described(worker, code);
         let execution = driver.execution();
@@ -105,7 +115,10 @@ fn records() {
                 });
             }
             driver.pool.wait_one(worker, Duration::from_secs(5), &mut |_, message| {
-                if let FromWorker::Progress { consumed: more, done: over, busy_us, errors, .. } = message {
+                if let FromWorker::Progress {
+                    consumed: more, done: over, busy_us, errors, ..
+                } = message
+                {
                     assert_eq!(errors, [""; 0]);
                     consumed += more;
                     busy += busy_us;

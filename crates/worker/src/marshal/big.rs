@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn decimal_text_survives_both_ways() {
-        for text in ["0", "32768", "-9223372036854775809", "340282366920938463463374607431768211456"] {
+        for text in
+            ["0", "32768", "-9223372036854775809", "340282366920938463463374607431768211456"]
+        {
             let (negative, digits) = from_decimal(text).unwrap();
             assert_eq!(to_decimal(negative, &digits), text);
         }

@@ -112,7 +112,8 @@ impl<'a> Reader<'a> {
             .map(|pair| u16::from_le_bytes([pair[0], pair[1]]) & 0x7fff)
             .collect();
         if length <= 4 {
-            let magnitude = digits.iter().rev().fold(0i64, |sum, digit| (sum << 15) | i64::from(*digit));
+            let magnitude =
+                digits.iter().rev().fold(0i64, |sum, digit| (sum << 15) | i64::from(*digit));
             return Ok(Argument::Int(if count < 0 { -magnitude } else { magnitude }));
         }
         let decimal = big::to_decimal(count < 0, &digits);

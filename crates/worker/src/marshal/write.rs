@@ -99,7 +99,10 @@ impl<'a> Writer<'a> {
         if let Some(at) = self.names.seen.iter().position(|seen| **seen == *name) {
             self.out.push(b'r');
             self.length(at);
-        } else if name.is_ascii() && name.len() <= NAME_BYTES_MAX && self.names.seen.len() < NAMES_MAX {
+        } else if name.is_ascii()
+            && name.len() <= NAME_BYTES_MAX
+            && self.names.seen.len() < NAMES_MAX
+        {
             self.names.seen.push(name.into());
             self.out.extend_from_slice(&[b'Z' | FLAG_REF, name.len() as u8]);
             self.out.extend_from_slice(name.as_bytes());

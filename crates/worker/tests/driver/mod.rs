@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use functions::plan::{Argument, Plan};
-use functions::worker::{ExecutionId, FromWorker, FunctionId, SessionSpec, Token, WorkerId, Workers};
+use functions::worker::{
+    ExecutionId, FromWorker, FunctionId, SessionSpec, Token, WorkerId, Workers,
+};
 use worker::{Change, Pool, PoolSpec};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,10 +75,15 @@ impl Driver {
 
     /// The next message of a worker; log lines are kept apart.
     pub(crate) fn next(&mut self, worker: WorkerId) -> FromWorker {
-        self.next_within(worker, PATIENCE).unwrap_or_else(|| panic!("nothing came; printed: {:#?}", self.printed))
+        self.next_within(worker, PATIENCE)
+            .unwrap_or_else(|| panic!("nothing came; printed: {:#?}", self.printed))
     }
 
-    pub(crate) fn next_within(&mut self, worker: WorkerId, patience: Duration) -> Option<FromWorker> {
+    pub(crate) fn next_within(
+        &mut self,
+        worker: WorkerId,
+        patience: Duration,
+    ) -> Option<FromWorker> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(at) = self.mail.iter().position(|(from, _)| *from == worker) {
@@ -92,6 +99,18 @@ impl Driver {
         }
     }
 
+    /// The process behind a worker, once its start has been told.
+    pub(crate) fn pid(&mut self, worker: WorkerId) -> u32 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(usage) = self.pool.usage(worker) {
+                return usage.pid;
+            }
+            assert!(Instant::now() < deadline, "no process");
+            self.pump();
+        }
+    }
+
     /// Runs a script that calls nothing; its error, if any.
     pub(crate) fn script(&mut self, worker: WorkerId, code: &str) -> Option<String> {
         self.pool.script(worker, code.as_bytes());
@@ -102,10 +121,16 @@ impl Driver {
     }
 
     /// Runs a script with one register() or run(); answers it, and gives what was described.
-    pub(crate) fn described(&mut self, worker: WorkerId, code: &str) -> (FunctionId, Plan, Vec<u8>) {
+    pub(crate) fn described(
+        &mut self,
+        worker: WorkerId,
+        code: &str,
+    ) -> (FunctionId, Plan, Vec<u8>) {
         self.pool.script(worker, code.as_bytes());
         let (token, function, plan, pickle) = match self.next(worker) {
-            FromWorker::Register { token, function, plan, pickle, .. } => (token, function, plan, pickle),
+            FromWorker::Register { token, function, plan, pickle, .. } => {
+                (token, function, plan, pickle)
+            }
             FromWorker::Run { token, function, plan, .. } => (token, function, plan, Vec::new()),
             other => panic!("{other:?}"),
         };
@@ -124,13 +149,25 @@ impl Driver {
     }
 
     /// Invokes a function with one command record.
-    pub(crate) fn invoke(&mut self, worker: WorkerId, function: FunctionId, args: &[&[u8]]) -> ExecutionId {
+    pub(crate) fn invoke(
+        &mut self,
+        worker: WorkerId,
+        function: FunctionId,
+        args: &[&[u8]],
+    ) -> ExecutionId {
         let execution = self.execution();
-        self.pool.invoke(worker, execution, function, &mut |records| records.command(&mut args.iter().copied()));
+        self.pool.invoke(worker, execution, function, &mut |records| {
+            records.command(&mut args.iter().copied())
+        });
         execution
     }
 
-    pub(crate) fn call(&mut self, worker: WorkerId, function: FunctionId, args: &[&[u8]]) -> Outcome {
+    pub(crate) fn call(
+        &mut self,
+        worker: WorkerId,
+        function: FunctionId,
+        args: &[&[u8]],
+    ) -> Outcome {
         let execution = self.invoke(worker, function, args);
         self.outcome(worker, execution)
     }
@@ -139,7 +176,9 @@ impl Driver {
         let mut outcome = Outcome::default();
         loop {
             match self.next(worker) {
-                FromWorker::Progress { execution, records, errors, satisfied, done, .. } if execution == wanted => {
+                FromWorker::Progress { execution, records, errors, satisfied, done, .. }
+                    if execution == wanted =>
+                {
                     outcome.records.extend(records);
                     outcome.errors.extend(errors);
                     outcome.satisfied |= satisfied;
@@ -163,7 +202,9 @@ pub(crate) fn interpreters() -> Vec<OsString> {
     let root = std::env::var_os("PYENV_ROOT")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv")));
-    let Some(versions) = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok()) else { return found };
+    let Some(versions) = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok()) else {
+        return found;
+    };
     for version in versions.flatten() {
         let supported = version
             .file_name()
