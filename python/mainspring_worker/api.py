@@ -6,7 +6,7 @@ import io
 import sys
 import types
 
-from . import builder, session
+from . import builder, session, suspension
 from .errors import GearsError, GearsFlatError, GearsForceStopped
 from .protocol import ATOMIC_BEGIN, ATOMIC_END, CONFIG_GET, EXECUTE, LOG
 
@@ -122,7 +122,8 @@ def registerGearsThread():
 
 
 def isAsyncAllow():
-    return False
+    step = session.current.desk.seat().step
+    return step is not None and step is not suspension.REFUSES
 
 
 def unsupported(name):
@@ -137,7 +138,6 @@ registerTE = unsupported("registerTE")
 call_next = unsupported("call_next")
 get_command = unsupported("get_command")
 override_reply = unsupported("override_reply")
-gearsFuture = unsupported("gearsFuture")
 
 
 class RunFuture:
@@ -194,7 +194,8 @@ def install():
         getGearsSession=getGearsSession,
         setGearsSession=setGearsSession,
         isInAtomicBlock=isInAtomicBlock,
-        gearsFutureCtx=gearsFuture,
+        gearsFutureCtx=suspension.gearsFuture,
+        PyFuture=suspension.PyFuture,
         atomicCtx=atomic,
         executeCommand=execute,
         log=log,
@@ -241,7 +242,11 @@ def install():
         hashtag=hashtag,
         registerTE=registerTE,
         gearsCtx=gearsCtx,
-        gearsFuture=gearsFuture,
+        gearsFuture=suspension.gearsFuture,
+        runCoroutine=suspension.runCoroutine,
+        createFuture=suspension.createFuture,
+        setFutureResults=suspension.setFutureResults,
+        setFutureException=suspension.setFutureException,
         log=log,
         Log=log,
         setGearsSession=setGearsSession,

@@ -3,7 +3,7 @@
 import copy
 import types
 
-from . import api, session, values
+from . import api, session, suspension, values
 from .errors import GearsError
 from .execution import operations
 from .steps import Step
@@ -21,7 +21,16 @@ class Function:
         self.steps = steps
         # The reader callback of a PythonReader.
         self.source = source
-        self.operations = operations(steps)
+        # How it is run: judged when it first is, since a script may define what a callback names after it.
+        self.suspendable = None
+        self.operations = None
+
+    def prepare(self):
+        if self.suspendable is None:
+            callbacks = [callback for step in self.steps for callback in step.callbacks]
+            suspendable = suspension.may_suspend(callbacks)
+            self.operations = None if suspendable else operations(self.steps)
+            self.suspendable = suspendable
 
     def described(self):
         argument = None if self.source is not None else values.argument(self.argument)

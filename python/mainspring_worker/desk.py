@@ -5,8 +5,10 @@ frame. Only when that takes longer than a moment the lead passes to another thre
 of the server may lead meanwhile. So neither a plain call nor a blocking execute() costs a switch of threads.
 """
 
+import os
 import threading
 import time
+import traceback
 from collections import deque
 from queue import SimpleQueue
 from threading import Lock, get_ident
@@ -29,7 +31,7 @@ EMPTY = object()
 class Seat:
     """What the desk knows of one thread."""
 
-    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "atomic", "guest")
+    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest")
 
     def __init__(self, guest):
         self.ident = get_ident()
@@ -41,6 +43,8 @@ class Seat:
         # It counts as one that runs callbacks.
         self.counted = False
         self.execution = None
+        # The record whose callback it runs, where that may be suspended.
+        self.step = None
         self.atomic = None
         # Not a thread of ours: it never runs jobs.
         self.guest = guest
@@ -91,6 +95,15 @@ class Desk:
         self.serve()
 
     def serve(self):
+        """The body of a thread. Jobs catch what callbacks raise; should anything else get here, a thread that silently ends
+        would leave calls without an answer: the process ends instead, which the server sees."""
+        try:
+            self.take_turns()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(71)
+
+    def take_turns(self):
         seat = self.here.seat = Seat(guest=False)
         gate, work = self.gate, self.work
         with gate:
@@ -124,23 +137,21 @@ class Desk:
         popleft = self.work.popleft
         clock = time.perf_counter
         flushed = clock()
-        try:
-            while True:
-                try:
-                    job, argument = popleft()
-                except IndexError:
-                    break
-                seat.turn += 1
-                job(seat, argument)
-                if seat.out and clock() - flushed > FLUSH_S:
-                    self.flush(seat)
-                    flushed = clock()
-        finally:
-            with self.gate:
-                self.busy -= 1
-                seat.counted = False
-                seat.lending = False
-            self.flush(seat)
+        while True:
+            try:
+                job, argument = popleft()
+            except IndexError:
+                break
+            seat.turn += 1
+            job(seat, argument)
+            if seat.out and clock() - flushed > FLUSH_S:
+                self.flush(seat)
+                flushed = clock()
+        with self.gate:
+            self.busy -= 1
+            seat.counted = False
+            seat.lending = False
+        self.flush(seat)
 
     def ring(self):
         """Gets a thread for what is to be done. Under the gate."""
@@ -202,6 +213,12 @@ class Desk:
     def add(self, job, argument):
         """Queues a job, called with the seat of its thread; from within dispatch, by the thread that leads."""
         self.work.append((job, argument))
+
+    def post(self, job, argument):
+        """Queues a job from any thread and sees to it that it is run. Under the gate."""
+        self.work.append((job, argument))
+        if self.busy < self.limit:
+            self.ring()
 
     # Messages
 

@@ -4,7 +4,7 @@ from collections import deque
 from time import perf_counter, perf_counter_ns
 
 from . import pickling, steps
-from .errors import error_text
+from .errors import GearsFlatError, GearsForceStopped, error_text
 from .protocol import PROGRESS
 from .values import SIMPLE, portable, revive
 
@@ -26,24 +26,29 @@ class Call:
 
     def run(self, seat, desk, record, operations):
         started = perf_counter_ns()
-        errors = NOTHING
-        seat.execution = self
-        self.seat = seat
+        results, raised = NOTHING, None
+        desk.enter(seat, self)
         try:
-            results = NOTHING
-            for keep, callback in operations:
-                if keep is REPLACE:
-                    record = callback(record)
-                elif keep is KEEP:
-                    callback(record)
-                elif not callback(record):
-                    break
-            else:
-                results = [record]
-        except BaseException as error:
-            errors = [error_text(error)]
+            try:
+                for keep, callback in operations:
+                    if keep is REPLACE:
+                        record = callback(record)
+                    elif keep is KEEP:
+                        callback(record)
+                    elif not callback(record):
+                        break
+                else:
+                    results = [record]
+            except BaseException as error:
+                raised = error
+        except GearsForceStopped as error:
+            # It came while another error was being caught.
+            raised = error
         finally:
             desk.leave(seat, self)
+        errors = NOTHING
+        if raised is not None:
+            results, errors = NOTHING, [error_text(raised)]
         pickled = NOTHING
         if results and (type(record) not in SIMPLE or type(record) is int):
             results, pickled = portable(results, pickling.dumps)
@@ -76,8 +81,9 @@ class Execution:
     def __init__(self, number, desk, described, on_over):
         self.number = number
         self.desk = desk
+        # Exceptions, whose texts are made when no forced stop can come any more: making one takes a while.
         self.errors = []
-        self.pipeline = steps.Pipeline(described, self.fail)
+        self.pipeline = steps.Pipeline(described, self.errors)
         # The thread that is in its callbacks.
         self.seat = None
         self.aborted = False
@@ -86,9 +92,6 @@ class Execution:
         self.scheduled = False
         self.over = False
         self.on_over = on_over
-
-    def fail(self, error):
-        self.errors.append(error_text(error))
 
     def add_batch(self, records, last, marked):
         """From within dispatch: batches of one execution are run in order, by one thread at a time."""
@@ -111,28 +114,32 @@ class Execution:
 
     def run_batch(self, seat, records, last, marked):
         started = perf_counter_ns()
-        results = []
+        results, raised = [], None
+        if marked:
+            records = revive(records)
+        pipeline = self.pipeline
         self.desk.enter(seat, self)
         try:
-            if marked:
-                records = revive(records)
-            pipeline = self.pipeline
-            results = pipeline.feed(steps.Batch(records))
-            if last or pipeline.satisfied:
-                self.over = True
-                results += pipeline.finish()
-        except BaseException as error:
-            # A forced stop that came between two callbacks.
-            self.fail(error)
-            self.over = True
+            try:
+                results = pipeline.feed(steps.Batch(records))
+                if last or pipeline.satisfied:
+                    self.over = True
+                    results += pipeline.finish()
+            except BaseException as error:
+                raised = error
+        except GearsForceStopped as error:
+            # It came while another error was being caught.
+            raised = error
         finally:
             self.desk.leave(seat, self)
-        if self.aborted:
+        if raised is not None:
+            self.errors.append(raised)
+        if raised is not None or self.aborted:
             self.over = True
         self.tell(seat, results, 1, started)
 
     def refuse(self, seat, why):
-        self.errors.append(why)
+        self.errors.append(GearsFlatError(why))
         self.over = True
         self.tell(seat, [], 0, perf_counter_ns())
 
@@ -140,32 +147,39 @@ class Execution:
         """The reader is a callback: its records are pulled here, portion by portion."""
         started = perf_counter_ns()
         told = perf_counter()
-        held = []
+        held, raised = [], None
+        pipeline = self.pipeline
+        pulled = steps.Pulled(function)
         self.desk.enter(seat, self)
         try:
-            pipeline = self.pipeline
-            pulled = steps.Pulled(function)
-            while not pulled.ended and not pipeline.satisfied and not self.aborted:
-                # A portion is small where records take long: what is there goes out in time.
-                held += pipeline.feed(steps.Portion(pulled, PORTION, perf_counter() + PORTION_S))
-                if held and perf_counter() - told > PORTION_S:
-                    # Telling is the runtime's business: no forced stop may tear a frame.
-                    self.desk.leave(seat, self)
-                    self.tell(seat, held, 0, started)
-                    self.desk.flush(seat)
-                    held, started, told = [], perf_counter_ns(), perf_counter()
-                    self.desk.enter(seat, self)
-            held += pipeline.finish()
-        except BaseException as error:
-            self.fail(error)
+            try:
+                while not pulled.ended and not pipeline.satisfied and not self.aborted:
+                    # A portion is small where records take long: what is there goes out in time.
+                    held += pipeline.feed(steps.Portion(pulled, PORTION, perf_counter() + PORTION_S))
+                    if held and perf_counter() - told > PORTION_S:
+                        # Telling is the runtime's business: no forced stop may tear a frame.
+                        self.desk.leave(seat, self)
+                        self.tell(seat, held, 0, started)
+                        self.desk.flush(seat)
+                        held, started, told = [], perf_counter_ns(), perf_counter()
+                        self.desk.enter(seat, self)
+                held += pipeline.finish()
+            except BaseException as error:
+                raised = error
+        except GearsForceStopped as error:
+            raised = error
         finally:
             self.desk.leave(seat, self)
+        if raised is not None:
+            self.errors.append(raised)
         self.over = True
         self.tell(seat, held, 0, started)
 
     def tell(self, seat, results, consumed, started):
         records, pickled = portable(results, pickling.dumps)
-        errors, self.errors = self.errors, []
+        # However often an execution had to be stopped, it was stopped once.
+        errors = [error_text(error) for error in (self.errors[:1] if self.aborted else self.errors)]
+        self.errors.clear()
         if self.over:
             self.on_over(self)
         seat.out.append(

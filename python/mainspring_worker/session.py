@@ -21,6 +21,7 @@ from .protocol import (
     SCRIPT_DONE,
     SESSION,
 )
+from .suspension import SuspendableExecution
 
 # The session of this process. There is one, from its first message to its end.
 current = None
@@ -148,31 +149,46 @@ class Session:
 
     def open(self, number, function, first_step, callback):
         found = self.functions.get(function)
-        steps = [] if found is None else found.steps[first_step:]
-        execution = self.executions[number] = Execution(number, self.desk, steps, self.end)
         if found is None:
-            self.desk.add(self.refuse, (execution, function))
-        elif callback:
+            self.desk.add(self.refuse, (number, function))
+            return
+        found.prepare()
+        steps = found.steps[first_step:]
+        if found.suspendable:
+            source = found.source if callback else None
+            execution = SuspendableExecution(number, self.desk, steps, self.end, source)
+            self.executions[number] = execution
+            if callback:
+                execution.kick()
+            return
+        execution = self.executions[number] = Execution(number, self.desk, steps, self.end)
+        if callback:
             self.desk.add(execution.run_callback, found.source)
 
     def invoke(self, seat, message):
         _, number, function, records, marked = message
         found = self.functions.get(function)
-        if found is not None and found.operations is not None and len(records) == 1:
+        if found is None:
+            self.refuse(seat, (number, function))
+            return
+        if found.suspendable is None:
+            found.prepare()
+        if found.operations is not None and len(records) == 1:
             call = self.executions[number] = Call(number)
             if marked:
                 records = values.revive(records)
             call.run(seat, self.desk, records[0], found.operations)
             del self.executions[number]
-            return
-        execution = self.executions[number] = Execution(number, self.desk, found.steps if found else (), self.end)
-        if found is None:
-            self.refuse(seat, (execution, function))
+        elif found.suspendable:
+            execution = self.executions[number] = SuspendableExecution(number, self.desk, found.steps, self.end)
+            execution.add_batch(records, True, marked)
         else:
+            execution = self.executions[number] = Execution(number, self.desk, found.steps, self.end)
             execution.run_batch(seat, records, True, marked)
 
     def refuse(self, seat, refused):
-        execution, function = refused
+        number, function = refused
+        execution = Execution(number, self.desk, (), self.end)
         execution.refuse(seat, "function %d is not in this session" % function)
 
     def end(self, execution):
@@ -184,7 +200,9 @@ class Session:
             execution.aborted = True
             self.desk.interrupt(execution)
             self.desk.wake_watcher()
-            if not execution.scheduled and execution.seat is None:
+            if isinstance(execution, SuspendableExecution):
+                execution.kick()
+            elif not execution.scheduled and execution.seat is None:
                 # Nothing of it runs, and a batch may never come: it ends here.
                 execution.add_batch([], True, False)
 

@@ -28,10 +28,10 @@ class Step:
 
 
 class Pipeline:
-    """The steps of one execution and their state; `fail` takes every exception a callback raises."""
+    """The steps of one execution and their state. What callbacks raise is added to `errors`."""
 
-    def __init__(self, steps, fail):
-        self.report = fail
+    def __init__(self, steps, errors):
+        self.errors = errors
         # No record is wanted any more from the reader: a limit was reached, or a callback failed.
         self.satisfied = False
         self.source = None
@@ -45,7 +45,7 @@ class Pipeline:
                 self.segments[-1].links.append(LINKS[step.kind](step, self))
 
     def fail(self, error):
-        self.report(error)
+        self.errors.append(error)
         self.satisfied = True
         if self.source is not None:
             self.source.stop()

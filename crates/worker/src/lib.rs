@@ -43,6 +43,7 @@ pub mod runtime {
         "protocol",
         "session",
         "steps",
+        "suspension",
         "values",
         "zygote",
     ];
