@@ -4,7 +4,7 @@ use crate::config::Key;
 use crate::engine::{Doors, Engine};
 use crate::execution::{Status, Stop};
 use crate::identifier::RegistrationNumber;
-use crate::session::SessionNumber;
+use crate::session::{Process, SessionNumber};
 use crate::worker::ExecutionId;
 
 /// How long a function may ignore that it is being stopped.
@@ -75,14 +75,20 @@ impl Engine {
         let threads = self.config.size(Key::ExecutionThreads);
         let is_late = |started_us: u64| now_us.saturating_sub(started_us) >= timeout_us;
 
-        let mut late_scripts = Vec::new();
+        let mut late_sessions = Vec::new();
         let mut late_executions = Vec::new();
         let mut anything_runs = false;
         for (number, session) in &self.sessions.by_number {
             if let Some(script) = &session.script {
                 anything_runs = true;
                 if is_late(script.started_us) {
-                    late_scripts.push(*number);
+                    late_sessions.push((*number, "script ran"));
+                }
+            }
+            if let Process::Loading { since_us, .. } = session.process {
+                anything_runs = true;
+                if is_late(since_us) {
+                    late_sessions.push((*number, "functions took to be restored"));
                 }
             }
             for id in session.order.iter().take(threads).chain(&session.batches) {
@@ -94,8 +100,9 @@ impl Engine {
             }
         }
 
-        for number in late_scripts {
-            let cause = format!("script ran longer than function-timeout-ms ({timeout_ms})");
+        for (number, what) in late_sessions {
+            let cause =
+                format!("worker was killed: {what} longer than function-timeout-ms ({timeout_ms})");
             self.kill_worker(doors, number, &cause);
         }
         for id in late_executions {

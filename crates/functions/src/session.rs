@@ -10,7 +10,7 @@ use resp::ReplyWriter;
 use crate::config::Key;
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine, reply_to};
-use crate::execution::{Origin, Status};
+use crate::execution::{Origin, Status, Stop};
 use crate::host::{ClientId, Level};
 use crate::identifier::RegistrationNumber;
 use crate::registrations::dispatch::Pending;
@@ -47,7 +47,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn worker(&self) -> Option<WorkerId> {
         match self.process {
-            Process::Running(worker) | Process::Loading(worker) => Some(worker),
+            Process::Running(worker) | Process::Loading { worker, .. } => Some(worker),
             Process::Gone => None,
         }
     }
@@ -66,7 +66,10 @@ impl Session {
 pub(crate) enum Process {
     Running(WorkerId),
     /// Re-creates its functions after a crash.
-    Loading(WorkerId),
+    Loading {
+        worker: WorkerId,
+        since_us: u64,
+    },
     /// Died; the next one starts when its time has come.
     Gone,
 }
@@ -225,8 +228,8 @@ impl Engine {
     ) {
         if let Some(replaced) = script.replaces {
             self.retire_session(doors, replaced);
-            let session = &self.sessions.by_number[&number];
-            self.sessions.by_name.insert(session.name.clone(), number);
+            let name = self.sessions.by_number[&number].name.clone();
+            self.sessions.by_name.insert(name, number);
         }
         let registers = !script.registrations.is_empty();
         for (registration_number, registration) in script.registrations.drain(..) {
@@ -237,6 +240,13 @@ impl Engine {
         }
 
         match script.run {
+            Some(run) if !self.executions.contains_key(&run) => {
+                // Somebody stopped it before it began.
+                reply.array(2);
+                reply.array(0);
+                reply.array(1);
+                reply.text(&Stop::Asked.to_string());
+            }
             Some(run) if registers || script.unblocking => {
                 self.execution(run).origin = Origin::Unblocking;
                 if registers {
@@ -371,8 +381,9 @@ impl Engine {
         }
         let name = session.name.clone();
         let worker = self.start_worker(doors, number, &name);
+        let since_us = doors.host.monotonic_us();
         let session = self.sessions.by_number.get_mut(&number).expect("it was there");
-        session.process = Process::Loading(worker);
+        session.process = Process::Loading { worker, since_us };
         let functions: Vec<(FunctionId, &[u8])> = session
             .registrations
             .iter()
@@ -380,6 +391,7 @@ impl Engine {
             .map(|registration| (registration.function, &registration.pickle[..]))
             .collect();
         doors.workers.load(worker, &functions);
+        self.watch_limits(doors);
     }
 
     /// A restarted session has its functions again, or cannot have them.
@@ -390,7 +402,7 @@ impl Engine {
         error: Option<String>,
     ) {
         let Some(session) = self.sessions.by_number.get_mut(&number) else { return };
-        let Process::Loading(worker) = session.process else { return };
+        let Process::Loading { worker, .. } = session.process else { return };
         let registrations = session.registrations.clone();
         let Some(error) = error else {
             session.process = Process::Running(worker);
@@ -441,5 +453,224 @@ mod tests {
     #[test]
     fn an_engine_s_error_reads_like_a_python_list() {
         assert_eq!(as_traceback(r"it's a\b"), r"['it\'s a\\b\n']");
+    }
+
+    use crate::plan::StepKind;
+    use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
+    use crate::worker::{ExitReason, FromWorker};
+
+    fn count() -> crate::plan::Plan {
+        plan("KeysReader", &[StepKind::Count, StepKind::ToText, StepKind::Collect])
+    }
+
+    #[test]
+    fn a_script_that_asks_for_nothing_is_ok_and_leaves_nothing() {
+        let mut stage = Stage::new();
+        assert_eq!(stage.command("RG.PYEXECUTE code"), "…");
+        assert_eq!(stage.sent(), ["start w0", "script w0 code"]);
+        stage.script_done(WORKER);
+        assert_eq!(stage.reply(), "+OK|");
+        assert_eq!(stage.sent(), ["kill w0"]);
+        assert!(stage.engine.sessions.by_number.is_empty());
+    }
+
+    #[test]
+    fn a_script_s_error_is_the_reply_and_undoes_what_it_asked_for() {
+        let mut stage = Stage::with_keys(3);
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, count());
+        stage.register(WORKER, 1, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.from(WORKER, FromWorker::ScriptDone { error: Some("['boom\\n']".into()) });
+        assert_eq!(stage.reply(), "-['boom\\n']|");
+        assert_eq!(stage.command("RG.DUMPEXECUTIONS"), "*0|");
+        assert_eq!(stage.command("RG.DUMPREGISTRATIONS"), "*0|");
+        assert_eq!(stage.command("RG.TRIGGER t"), "-ERR subcommand not found|");
+        assert_eq!(stage.sent().last().unwrap(), "kill w0");
+    }
+
+    #[test]
+    fn registrations_win_over_a_run_in_the_reply_and_the_run_is_kept() {
+        let mut stage = Stage::with_keys(3);
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, count());
+        stage.register(WORKER, 1, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.script_done(WORKER);
+        assert_eq!(stage.reply(), "+OK|");
+        stage.work();
+        assert_eq!(stage.command(&format!("RG.GETRESULTS {}", id(0))), "*2|*1|$1|3|*0|");
+    }
+
+    #[test]
+    fn a_second_run_in_one_script_is_refused() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, count());
+        stage.run(WORKER, 1, count());
+        let sent = stage.sent();
+        assert_eq!(sent[2], format!("answer w0 t0 {}", id(0)));
+        assert_eq!(
+            sent[3],
+            "answer w0 t1 raise Can not run more then 1 executions in a single script"
+        );
+    }
+
+    #[test]
+    fn a_registration_becomes_visible_when_its_script_has_ended() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        stage.register(WORKER, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        assert_eq!(stage.sent().last().unwrap(), &format!("answer w0 t0 {}", id(1)));
+        assert_eq!(stage.command("RG.TRIGGER t"), "-ERR subcommand not found|");
+        stage.script_done(WORKER);
+        assert_eq!(stage.command("RG.TRIGGER t"), "…");
+    }
+
+    #[test]
+    fn a_trigger_s_name_is_taken_once() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.PYEXECUTE code");
+        let worker = WorkerId(1);
+        stage.register(worker, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.register(worker, 1, plan("CommandReader", &[]), &[("trigger", text("u"))]);
+        stage.register(worker, 2, plan("CommandReader", &[]), &[("trigger", text("u"))]);
+        let sent = stage.sent();
+        assert_eq!(sent[2], "answer w1 t0 raise trigger already registered");
+        assert_eq!(sent[4], "answer w1 t2 raise trigger already registered in this session");
+    }
+
+    #[test]
+    fn of_two_scripts_that_race_for_a_name_the_second_is_told_which_shard_refused() {
+        let mut stage = Stage::new();
+        for number in 0..2 {
+            stage.command("RG.PYEXECUTE code");
+            let kwargs = [("trigger", text("t"))];
+            stage.register(WorkerId(number), 0, plan("CommandReader", &[]), &kwargs);
+        }
+        stage.script_done(WorkerId(0));
+        stage.script_done(WorkerId(1));
+        let refusal = format!("*1|--ERR shard-{}: trigger already registered|", "0".repeat(40));
+        assert_eq!(stage.replies(), ["+OK|", &refusal]);
+    }
+
+    #[test]
+    fn an_upgrade_replaces_the_session_and_may_take_its_triggers() {
+        let mut stage = Stage::new();
+        for (worker, options) in [(0, " ID a"), (1, " ID a UPGRADE")] {
+            assert_eq!(stage.command(&format!("RG.PYEXECUTE code{options}")), "…");
+            let kwargs = [("trigger", text("t"))];
+            stage.register(WorkerId(worker), 0, plan("CommandReader", &[]), &kwargs);
+            stage.script_done(WorkerId(worker));
+            assert_eq!(stage.reply(), "+OK|");
+        }
+        assert_eq!(stage.engine.registrations.listed().count(), 1);
+        assert!(stage.sent().contains(&"kill w0".into()));
+        assert_eq!(stage.command("RG.TRIGGER t"), "…");
+        assert_eq!(stage.sent(), ["invoke w1 e2 f0 [t]"]);
+    }
+
+    #[test]
+    fn a_failed_upgrade_leaves_the_old_session_alone() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code ID a");
+        stage.register(WORKER, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.script_done(WORKER);
+        stage.command("RG.PYEXECUTE code ID a UPGRADE");
+        stage.from(WorkerId(1), FromWorker::ScriptDone { error: Some("['no\\n']".into()) });
+        assert_eq!(stage.command("RG.PYEXECUTE code ID a"), "-Session a already exists|");
+        assert_eq!(stage.command("RG.TRIGGER t"), "…");
+    }
+
+    #[test]
+    fn a_worker_that_dies_in_the_script_gives_its_client_a_list_of_lines() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        stage.from(WORKER, FromWorker::Exited { reason: ExitReason::Code(1) });
+        assert_eq!(stage.reply(), "-['worker exited with code 1\\n']|");
+        assert!(stage.engine.sessions.by_number.is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_dies_in_a_run_ends_it_with_the_cause() {
+        let mut stage = Stage::running(plan("KeysReader", &[StepKind::Map]), "");
+        stage.crash(WORKER);
+        assert_eq!(
+            stage.reply(),
+            "*2|*0|*1|$51|worker was ended by SIGSEGV (segmentation fault)|".replace("$51", "$48")
+        );
+        assert!(stage.engine.sessions.by_number.is_empty());
+        assert!(stage.engine.executions.is_empty());
+    }
+
+    #[test]
+    fn registrations_survive_their_worker_and_the_failure_is_counted() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        stage.crash(WORKER);
+        assert_eq!(stage.reply(), "-worker was ended by SIGSEGV (segmentation fault)|");
+        let (triggered, succeeded, failed, aborted, error) = stage.statistics();
+        assert_eq!((triggered, succeeded, failed, aborted), (1, 0, 1, 0));
+        assert_eq!(error.unwrap(), "worker was ended by SIGSEGV (segmentation fault)");
+        assert_eq!(stage.sent(), ["start w1", "load w1 f0=pickle0"]);
+    }
+
+    #[test]
+    fn what_is_triggered_while_a_session_restarts_waits_for_it() {
+        let mut stage = Stage::with_trigger();
+        stage.crash(WORKER);
+        stage.sent();
+        assert_eq!(stage.command("RG.TRIGGER t a"), "…");
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.loaded(WorkerId(1));
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w1 e1 f0 [t a]"]);
+        stage.done(WorkerId(1), 1, vec![text("x")]);
+        assert_eq!(stage.reply(), "*1|$1|x|");
+    }
+
+    #[test]
+    fn functions_that_cannot_be_restored_fail_what_waits_and_are_tried_again_later() {
+        let mut stage = Stage::with_trigger();
+        stage.crash(WORKER);
+        stage.command("RG.TRIGGER t");
+        stage.from(WorkerId(1), FromWorker::Loaded { error: Some("no module".into()) });
+        assert_eq!(stage.reply(), "-no module|");
+        assert_eq!(stage.statistics().2, 1);
+        stage.sent();
+        stage.at(99);
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.at(100);
+        assert_eq!(stage.sent(), ["start w2", "load w2 f0=pickle0"]);
+    }
+
+    #[test]
+    fn late_messages_of_a_dead_worker_are_dropped() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.crash(WORKER);
+        stage.replies();
+        stage.done(WORKER, 1, vec![text("x")]);
+        assert_eq!(stage.replies(), [""; 0]);
+        assert_eq!(stage.statistics().1, 0);
+    }
+
+    #[test]
+    fn a_worker_speaks_for_executions_of_its_own_session_only() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.command("RG.PYEXECUTE other");
+        stage.done(WorkerId(1), 1, vec![text("forged")]);
+        assert_eq!(stage.replies(), [""; 0]);
+    }
+
+    #[test]
+    fn a_client_that_is_gone_gets_no_reply_and_its_script_goes_on() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        stage.engine.client_gone(CLIENT);
+        stage.register(WORKER, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.script_done(WORKER);
+        assert_eq!(stage.replies(), [""; 0]);
+        assert_eq!(stage.engine.registrations.listed().count(), 1);
     }
 }

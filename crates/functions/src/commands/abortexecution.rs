@@ -31,9 +31,13 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
         }
         Status::Running if waits_in_worker => engine.abort_waiting_in_worker(call.doors, id),
         Status::Running => {
-            engine.execution(id).waiting.push(Waiting::ForEnd(call.client));
             engine.stop(call.doors, id, Stop::Asked);
-            return Ok(Answer::Later);
+            if let Some(execution) = engine.executions.get_mut(&id)
+                && execution.status == Status::Running
+            {
+                execution.waiting.push(Waiting::ForEnd(call.client));
+                return Ok(Answer::Later);
+            }
         }
     }
     call.reply.ok();

@@ -201,3 +201,140 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Plan, StepKind};
+    use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
+
+    fn map() -> Plan {
+        plan("KeysReader", &[StepKind::Map])
+    }
+
+    fn count() -> Plan {
+        plan("KeysReader", &[StepKind::Count, StepKind::ToText, StepKind::Collect])
+    }
+
+    #[test]
+    fn a_blocking_run_is_answered_and_forgotten() {
+        let mut stage = Stage::running(map(), "");
+        stage.done(WORKER, 0, vec![text("a")]);
+        assert_eq!(stage.reply(), "*2|*1|$1|a|*0|");
+        assert_eq!(stage.command("RG.DUMPEXECUTIONS"), "*0|");
+        assert_eq!(stage.sent(), ["kill w0"]);
+    }
+
+    #[test]
+    fn an_unblocking_run_gives_its_id_and_is_kept_until_dropped() {
+        let mut stage = Stage::running(map(), " UNBLOCKING");
+        assert_eq!(stage.reply(), format!("$42|{}|", id(0)));
+        let (get, drop) =
+            (format!("RG.GETRESULTS {}", id(0)), format!("RG.DROPEXECUTION {}", id(0)));
+        assert_eq!(stage.command(&get), "-execution is still running|");
+        assert_eq!(
+            stage.command(&drop),
+            "-can not drop a not yet finished execution, abort it first.|"
+        );
+        stage.done(WORKER, 0, vec![text("a")]);
+        assert_eq!(stage.command(&get), "*2|*1|$1|a|*0|");
+        assert_eq!(
+            stage.command("RG.DUMPEXECUTIONS"),
+            format!("*1|*6|$11|executionId|$42|{}|$6|status|$4|done|$10|registered|:0|", id(0))
+        );
+        assert_eq!(stage.command(&drop), "+OK|");
+        assert_eq!(stage.command(&get), "-execution plan does not exist|");
+    }
+
+    #[test]
+    fn errors_stand_beside_results_and_the_run_is_done_all_the_same() {
+        let mut stage = Stage::running(map(), " UNBLOCKING");
+        stage.progress(WORKER, 0, vec![text("a")], vec!["['no\\n']".into()], true);
+        let get = stage.command(&format!("RG.GETRESULTS {}", id(0)));
+        assert_eq!(get, "*2|*1|$1|a|*1|$8|['no\\n']|");
+        assert!(stage.command(&format!("RG.GETEXECUTION {}", id(0))).contains("$4|done|"));
+    }
+
+    #[test]
+    fn results_may_be_waited_for_by_others() {
+        let mut stage = Stage::running(map(), " UNBLOCKING");
+        stage.replies();
+        let wait = format!("RG.GETRESULTSBLOCKING {}", id(0));
+        assert_eq!(stage.command(&wait), "…");
+        assert!(stage.command_of(CLIENT, &wait, false).contains("blocking is not allowed"));
+        stage.done(WORKER, 0, vec![]);
+        assert_eq!(stage.reply(), "*2|*0|*0|");
+        assert_eq!(stage.command(&wait), "*2|*0|*0|");
+    }
+
+    #[test]
+    fn a_client_that_is_gone_is_not_answered_and_its_run_ends_all_the_same() {
+        let mut stage = Stage::running(map(), "");
+        stage.engine.client_gone(CLIENT);
+        stage.done(WORKER, 0, vec![]);
+        assert_eq!(stage.replies(), [""; 0]);
+        assert!(stage.engine.executions.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_executions_make_room_for_new_ones() {
+        let mut stage = Stage::with_keys(3);
+        assert_eq!(stage.command("RG.CONFIGSET MaxExecutions 2"), "*1|+OK|");
+        for number in 0..3 {
+            stage.command("RG.PYEXECUTE code UNBLOCKING");
+            stage.run(crate::worker::WorkerId(number), 0, count());
+            stage.script_done(crate::worker::WorkerId(number));
+            stage.work();
+        }
+        let kept: Vec<u64> = stage.engine.executions.keys().map(|id| id.0).collect();
+        assert_eq!(kept, [1, 2]);
+    }
+
+    #[test]
+    fn an_execution_that_was_pushed_out_goes_when_it_is_over() {
+        let mut stage = Stage::running(map(), " UNBLOCKING");
+        stage.command("RG.CONFIGSET MaxExecutions 1");
+        stage.command("RG.PYEXECUTE code UNBLOCKING");
+        stage.run(crate::worker::WorkerId(1), 0, count());
+        assert_eq!(stage.engine.executions.len(), 2);
+        stage.done(WORKER, 0, vec![]);
+        assert_eq!(stage.engine.executions.len(), 1);
+    }
+
+    #[test]
+    fn a_registration_keeps_its_last_executions() {
+        let mut stage = Stage::registered(map(), &[]);
+        stage.command("RG.CONFIGSET MaxExecutionsPerRegistration 2");
+        for number in 1..=3 {
+            stage.event("set", "k");
+            stage.work();
+            stage.done(WORKER, number, vec![text("r")]);
+        }
+        let kept: Vec<u64> = stage.engine.executions.keys().map(|id| id.0).collect();
+        assert_eq!(kept, [2, 3]);
+        let got = stage.command(&format!("RG.GETRESULTS {}", id(3)));
+        assert_eq!(got, "*2|*1|$1|r|*0|");
+        assert_eq!(stage.command(&format!("RG.UNREGISTER {}", id(1))), "+OK|");
+        assert!(stage.engine.executions.is_empty());
+    }
+
+    #[test]
+    fn a_run_in_a_step_starts_at_once_and_is_forgotten_when_done() {
+        let mut stage = Stage::with_trigger();
+        stage.host.keys.insert(b"k".to_vec(), b"v".to_vec());
+        stage.command("RG.TRIGGER t");
+        stage.run(WORKER, 5, map());
+        stage.work();
+        let sent = stage.sent();
+        assert_eq!(
+            sent[1..],
+            [
+                "open w0 e2 f5 from step 0 Fed",
+                &format!("answer w0 t5 {}", id(2)),
+                "feed w0 e2 [k=v]",
+                "feed w0 e2 [] last"
+            ]
+        );
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.engine.executions.len(), 1);
+    }
+}

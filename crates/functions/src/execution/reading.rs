@@ -280,3 +280,184 @@ fn exists(host: &mut dyn Host, key: &[u8]) -> bool {
     host.call(&[b"EXISTS", key], &mut wire);
     wire == b":1\r\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::StepKind;
+    use crate::testing::{Stage, WORKER, plan};
+    use crate::worker::{ExecutionId, FromWorker};
+
+    const TEXT: StepKind = StepKind::ToText;
+
+    fn begun(mut stage: Stage, plan: crate::plan::Plan) -> Stage {
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, plan);
+        stage.script_done(WORKER);
+        stage.sent();
+        stage
+    }
+
+    #[test]
+    fn a_count_of_keys_is_answered_without_worker_and_without_values() {
+        let count = plan("KeysReader", &[StepKind::Count, TEXT, StepKind::Collect]);
+        let mut stage = begun(Stage::with_keys(3), count);
+        stage.work();
+        assert_eq!(stage.reply(), "*2|*1|$1|3|*0|");
+        assert_eq!(stage.host.scans_with_values, 0);
+        assert_eq!(stage.sent(), ["kill w0"]);
+    }
+
+    #[test]
+    fn a_count_of_nothing_has_no_result() {
+        let mut stage = begun(Stage::new(), plan("KeysReader", &[StepKind::Count, TEXT]));
+        stage.work();
+        assert_eq!(stage.reply(), "*2|*0|*0|");
+    }
+
+    #[test]
+    fn a_count_before_a_callback_hands_the_worker_one_record() {
+        let mut stage =
+            begun(Stage::with_keys(3), plan("KeysReader", &[StepKind::Count, StepKind::Map]));
+        stage.work();
+        assert_eq!(stage.sent(), ["open w0 e0 f0 from step 1 Fed", "feed w0 e0 [Int(3)] last"]);
+    }
+
+    #[test]
+    fn other_clients_are_served_between_two_slices_of_a_long_run() {
+        let mut stage = begun(Stage::with_keys(10_000), plan("KeysReader", &[StepKind::Count]));
+        stage.host.look_us = 400;
+        stage.act(|engine, doors| engine.work(doors, 1000));
+        assert!(stage.engine.has_work());
+        assert_eq!(stage.replies(), [""; 0]);
+        stage.work();
+        assert_eq!(stage.reply(), "*2|*1|:10000|*0|");
+        assert!(!stage.engine.has_work());
+    }
+
+    #[test]
+    fn records_go_to_the_worker_in_batches_of_which_three_are_on_their_way() {
+        let mut stage = begun(Stage::with_keys(5000), plan("KeysReader", &[StepKind::Filter]));
+        stage.work();
+        assert_eq!(
+            stage.sent(),
+            ["feed w0 e0 [1000 records]", "feed w0 e0 [1000 records]", "feed w0 e0 [1000 records]"]
+        );
+        assert!(!stage.engine.has_work());
+        stage.progress(WORKER, 0, vec![], vec![], false);
+        stage.work();
+        assert_eq!(stage.sent(), ["feed w0 e0 [1000 records]"]);
+        stage.progress(WORKER, 0, vec![], vec![], false);
+        stage.work();
+        assert_eq!(stage.sent(), ["feed w0 e0 [1000 records]", "feed w0 e0 [] last"]);
+    }
+
+    #[test]
+    fn large_values_make_small_batches() {
+        let mut stage = Stage::with_keys(1000);
+        stage.host.keys.values_mut().for_each(|value| *value = vec![b'x'; 100_000]);
+        let mut stage = begun(stage, plan("KeysReader", &[StepKind::Map]));
+        stage.work();
+        let sent = stage.sent();
+        assert_eq!(sent[0], "feed w0 e0 [128 records]");
+        assert_eq!(sent[1], "feed w0 e0 [8 records]");
+    }
+
+    #[test]
+    fn a_worker_that_is_satisfied_is_told_the_end_and_fed_no_more() {
+        let mut stage = begun(Stage::with_keys(9000), plan("KeysReader", &[StepKind::Map]));
+        stage.work();
+        stage.sent();
+        stage.from(
+            WORKER,
+            FromWorker::Progress {
+                execution: ExecutionId(0),
+                records: vec![],
+                errors: vec![],
+                satisfied: true,
+                done: false,
+                consumed: 1,
+                busy_us: 0,
+            },
+        );
+        stage.work();
+        assert_eq!(stage.sent(), ["feed w0 e0 [] last"]);
+    }
+
+    #[test]
+    fn the_first_error_stops_the_reader() {
+        let mut stage = begun(Stage::with_keys(9000), plan("KeysReader", &[StepKind::Map]));
+        stage.work();
+        stage.sent();
+        stage.progress(WORKER, 0, vec![], vec!["no".into()], false);
+        stage.work();
+        assert_eq!(stage.sent(), ["feed w0 e0 [] last"]);
+    }
+
+    #[test]
+    fn a_limit_at_the_front_reads_no_more_than_it_lets_through() {
+        let limit = StepKind::Limit { length: 2, offset: 1 };
+        let mut stage = Stage::with_keys(9000);
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, plan("KeysReader", &[limit, StepKind::Map]));
+        stage.script_done(WORKER);
+        stage.work();
+        assert_eq!(
+            stage.sent()[3..],
+            [
+                "open w0 e0 f0 from step 1 Fed",
+                "feed w0 e0 [key:000001=value, key:000002=value]",
+                "feed w0 e0 [] last"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_python_reader_produces_its_records_itself() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, plan("PythonReader", &[StepKind::Count]));
+        stage.script_done(WORKER);
+        stage.work();
+        assert_eq!(stage.sent()[3..], ["open w0 e0 f0 from step 0 Callback"]);
+    }
+
+    #[test]
+    fn keys_alone_are_bare_records() {
+        let mut stage = begun(Stage::with_keys(2), plan("KeysOnlyReader", &[StepKind::Map]));
+        stage.work();
+        assert_eq!(stage.sent()[0], "feed w0 e0 [key:000000, key:000001]");
+        assert_eq!(stage.host.scans_with_values, 0);
+    }
+
+    #[test]
+    fn the_shard_s_id_is_one() {
+        let mut stage = begun(Stage::new(), plan("ShardsIDReader", &[StepKind::Map]));
+        stage.work();
+        assert_eq!(stage.sent(), ["feed w0 e0 [Text(\"1\")] last"]);
+    }
+
+    #[test]
+    fn a_stream_is_read_from_its_beginning_and_a_wrong_read_is_an_error_of_the_run() {
+        let mut stage = Stage::new();
+        stage.host.answers.insert(
+            "XREAD STREAMS s 0-0".into(),
+            "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n".into(),
+        );
+        stage.host.answers.insert("XREAD STREAMS t 0-0".into(), "-ERR wrong\r\n".into());
+        let reader = |key: &str| {
+            let mut plan = plan("StreamReader", &[StepKind::Map]);
+            plan.argument = crate::testing::text(key);
+            plan
+        };
+        let mut stage = begun(stage, reader("s"));
+        stage.work();
+        assert_eq!(stage.sent(), ["feed w0 e0 [s@1-1:1] last"]);
+
+        stage.command("RG.PYEXECUTE code");
+        stage.run(crate::worker::WorkerId(1), 0, reader("t"));
+        stage.script_done(crate::worker::WorkerId(1));
+        stage.work();
+        stage.done(crate::worker::WorkerId(1), 1, vec![]);
+        assert_eq!(stage.reply(), "*2|*0|*1|$9|ERR wrong|");
+    }
+}
