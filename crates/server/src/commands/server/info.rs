@@ -38,8 +38,7 @@ const DEFAULT: &[Section] = &[
     ("cluster", "Cluster", cluster),
     ("keyspace", "Keyspace", keyspace),
 ];
-const FURTHER: &[Section] =
-    &[("commandstats", "Commandstats", commandstats), ("rg", "rg", functions)];
+const FURTHER: &[Section] = &[("commandstats", "Commandstats", commandstats)];
 
 /// INFO [section ...]
 fn info(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
