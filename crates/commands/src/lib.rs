@@ -4,6 +4,7 @@
 //! the database's and no randomness but what it is handed.
 
 mod command;
+mod count_option;
 mod decimal;
 mod error;
 mod expire_option;
@@ -11,16 +12,24 @@ mod generic;
 pub mod glob;
 mod reply;
 mod scan_option;
+mod scan_page;
+mod set;
+mod sorted_set;
+mod store;
 mod string;
 #[cfg(test)]
 mod testing;
+mod timeout;
 
 pub use command::{Absence, Command, Wait};
 pub use error::{Error, Halt, Result};
 
 /// Every data command, group by group.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    [generic::COMMANDS, string::COMMANDS].into_iter().flatten().copied()
+    [generic::COMMANDS, set::COMMANDS, sorted_set::COMMANDS, string::COMMANDS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[cfg(test)]

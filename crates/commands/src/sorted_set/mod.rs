@@ -1,0 +1,2 @@
+use crate::Command;
+pub(crate) const COMMANDS: &[&Command] = &[];
