@@ -1,7 +1,7 @@
 //! Runs commands as text against a fresh keyspace, for tests of single commands.
 
 use command_spec::Args;
-use keyspace::{Keyspace, Options};
+use keyspace::{Interest, Keyspace, Options};
 use resp::{Protocol, Reply, ReplyWriter, read_reply};
 
 use crate::{Halt, all};
@@ -26,6 +26,21 @@ fn run_as(script: &str, protocol: Protocol) -> Reply {
         last = run_one_as(&mut keyspace, line, protocol);
     }
     last
+}
+
+/// The events of the last command, each as its key and its name.
+pub(crate) fn events(script: &str) -> Vec<String> {
+    let mut keyspace = Keyspace::new(Options { databases: 16, seed: 7 });
+    keyspace.set_now(NOW_MS);
+    keyspace.set_interest(Interest::COMMON);
+    let mut events = Vec::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        events.clear();
+        run_one(&mut keyspace, line);
+        keyspace.take_events(&mut events);
+    }
+    let text = |key| String::from_utf8_lossy(key).into_owned();
+    events.iter().map(|event| format!("{} {}", text(&event.key), event.kind.name)).collect()
 }
 
 pub(crate) fn run_one(keyspace: &mut Keyspace, line: &str) -> Reply {

@@ -36,7 +36,7 @@ fn sadd(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{error, run};
+    use crate::testing::{error, events, run};
 
     #[test]
     fn only_new_members_count() {
@@ -50,5 +50,11 @@ mod tests {
             run("SET s text \n SADD s a"),
             error("WRONGTYPE Operation against a key holding the wrong kind of value")
         );
+    }
+
+    #[test]
+    fn only_a_change_is_an_event() {
+        assert_eq!(events("SADD s a b"), ["s sadd"]);
+        assert!(events("SADD s a b \n SADD s b").is_empty());
     }
 }

@@ -179,7 +179,7 @@ fn for_each_member<'a>(
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run, run_resp3};
+    use crate::testing::{bulk, error, events, run, run_resp3};
 
     const SETS: &str = "SADD a 1 2 3 \n SADD b 2 3 4 \n SADD c 3 \n";
 
@@ -226,5 +226,12 @@ mod tests {
             after("SET t text \n SINTER nosuch t"),
             error("WRONGTYPE Operation against a key holding the wrong kind of value")
         );
+    }
+
+    #[test]
+    fn a_result_is_one_event_and_an_empty_one_a_deletion() {
+        assert_eq!(events(&format!("{SETS}SINTERSTORE d a b")), ["d sinterstore"]);
+        assert_eq!(events(&format!("{SETS}SINTERSTORE c a nosuch")), ["c del"]);
+        assert!(events(&format!("{SETS}SINTERSTORE d a nosuch")).is_empty());
     }
 }

@@ -70,7 +70,7 @@ fn pop_many(database: &mut Database, key: &[u8], count: usize, reply: &mut Reply
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run, run_resp3};
+    use crate::testing::{bulk, error, events, run, run_resp3};
 
     #[test]
     fn the_last_pop_removes_the_key() {
@@ -93,5 +93,12 @@ mod tests {
     fn counts_are_not_negative() {
         assert_eq!(run("SPOP s -1"), error("ERR value is out of range, must be positive"));
         assert_eq!(run("SPOP s 1 2"), error("ERR syntax error"));
+    }
+
+    #[test]
+    fn a_whole_set_that_is_popped_is_deleted_too() {
+        assert_eq!(events("SADD s a b \n SPOP s 2"), ["s spop", "s del"]);
+        assert_eq!(events("SADD s a b \n SPOP s 1"), ["s spop"]);
+        assert!(events("SADD s a b \n SPOP s 0").is_empty());
     }
 }

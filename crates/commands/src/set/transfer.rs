@@ -55,7 +55,7 @@ fn transfer(
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run};
+    use crate::testing::{bulk, error, events, run};
 
     #[test]
     fn a_moved_member_is_in_the_other_set_only() {
@@ -75,5 +75,12 @@ mod tests {
             error("WRONGTYPE Operation against a key holding the wrong kind of value")
         );
         assert_eq!(run("SADD a x \n SET b text \n SMOVE a b x \n SCARD a"), Reply::Integer(1));
+    }
+
+    #[test]
+    fn both_sets_tell_what_happened_to_them() {
+        assert_eq!(events("SADD a x \n SMOVE a b x"), ["a srem", "a del", "b sadd"]);
+        assert_eq!(events("SADD a x y \n SADD b x \n SMOVE a b x"), ["a srem"]);
+        assert!(events("SADD a x \n SMOVE a a x").is_empty());
     }
 }

@@ -229,7 +229,7 @@ impl Options {
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run, run_resp3};
+    use crate::testing::{bulk, error, events, run, run_resp3};
 
     #[test]
     fn added_members_count_and_with_ch_changed_ones_too() {
@@ -284,5 +284,13 @@ mod tests {
         assert_eq!(run("ZADD z 1 a x b"), error("ERR value is not a valid float"));
         assert_eq!(run("ZADD z 1 a x b \n EXISTS z"), Reply::Integer(0));
         assert_eq!(run("ZADD z 1 a 2"), error("ERR syntax error"));
+    }
+
+    #[test]
+    fn only_a_change_is_an_event() {
+        assert_eq!(events("ZADD z 1 a"), ["z zadd"]);
+        assert_eq!(events("ZINCRBY z 1 a"), ["z zincr"]);
+        assert!(events("ZADD z 1 a \n ZADD z 1 a").is_empty());
+        assert!(events("ZADD z 1 a \n ZINCRBY z 0 a").is_empty());
     }
 }

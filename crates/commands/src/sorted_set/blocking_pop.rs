@@ -78,8 +78,9 @@ pub(crate) const BZMPOP: Command = Command {
 
 /// BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count]
 fn bzmpop(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let deadline_ms = parse_deadline(args.bytes()?, database.now_ms())?;
+    let timeout = args.bytes()?;
     let request = PopFirst::parse(args)?;
+    let deadline_ms = parse_deadline(timeout, database.now_ms())?;
 
     if request.pop(database, reply)? {
         return Ok(());
@@ -132,9 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn the_timeout_is_read_first() {
-        assert_eq!(run("BZPOPMIN z -1"), error("ERR timeout is negative"));
-        assert_eq!(run("BZMPOP soon 0 z MIN"), error("ERR timeout is not a float or out of range"));
-        assert_eq!(run("BZMPOP 1 0 z MIN"), error("ERR numkeys should be greater than 0"));
+    fn timeouts_are_read_before_any_key_is() {
+        assert_eq!(run("SET z text \n BZPOPMIN z -1"), error("ERR timeout is negative"));
+        assert_eq!(
+            run("SET z text \n BZMPOP soon 1 z MIN"),
+            error("ERR timeout is not a float or out of range")
+        );
+        // Whatever else is wrong with BZMPOP comes first.
+        assert_eq!(run("BZMPOP soon 0 z MIN"), error("ERR numkeys should be greater than 0"));
     }
 }

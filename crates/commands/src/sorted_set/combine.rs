@@ -306,7 +306,7 @@ fn combined(
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run, run_resp3};
+    use crate::testing::{bulk, error, events, run, run_resp3};
 
     fn after(command: &str) -> Reply {
         run(&format!(
@@ -388,5 +388,11 @@ mod tests {
             assert_eq!(after(command), error("ERR syntax error"), "{command}");
         }
         assert_eq!(after("ZUNION 1 a WEIGHTS x"), error("ERR weight value is not a float"));
+    }
+
+    #[test]
+    fn a_result_is_one_event_and_an_empty_one_a_deletion() {
+        assert_eq!(events("ZADD a 1 x \n ZUNIONSTORE d 1 a"), ["d zunionstore"]);
+        assert_eq!(events("ZADD a 1 x \n ZINTERSTORE a 2 a nosuch"), ["a del"]);
     }
 }

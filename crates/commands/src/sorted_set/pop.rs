@@ -86,7 +86,7 @@ pub(super) fn pop(
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{bulk, error, run, run_resp3};
+    use crate::testing::{bulk, error, events, run, run_resp3};
 
     #[test]
     fn members_are_popped_from_either_end() {
@@ -113,5 +113,12 @@ mod tests {
         assert_eq!(run("ZADD z 1 a \n ZPOPMIN z 0"), Reply::Array(vec![]));
         assert_eq!(run("ZPOPMIN z -1"), error("ERR value is out of range, must be positive"));
         assert_eq!(run("ZPOPMIN z 1 2"), error("ERR syntax error"));
+    }
+
+    #[test]
+    fn a_pop_is_one_event_however_many_it_takes() {
+        assert_eq!(events("ZADD z 1 a 2 b 3 c \n ZPOPMIN z 2"), ["z zpopmin"]);
+        assert_eq!(events("ZADD z 1 a \n ZMPOP 1 z MAX"), ["z zpopmax", "z del"]);
+        assert!(events("ZADD z 1 a \n ZPOPMIN z 0").is_empty());
     }
 }

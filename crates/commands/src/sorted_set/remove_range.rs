@@ -95,7 +95,7 @@ fn remove(
 mod tests {
     use resp::Reply;
 
-    use crate::testing::{error, run};
+    use crate::testing::{error, events, run};
 
     #[test]
     fn what_lies_in_the_range_goes() {
@@ -115,5 +115,11 @@ mod tests {
     fn the_key_goes_with_its_last_member() {
         assert_eq!(run("ZADD z 1 a \n ZREMRANGEBYRANK z 0 -1 \n EXISTS z"), Reply::Integer(0));
         assert_eq!(run("ZREMRANGEBYSCORE z a 1"), error("ERR min or max is not a float"));
+    }
+
+    #[test]
+    fn what_removes_nothing_is_no_event() {
+        assert_eq!(events("ZADD z 1 a 2 b \n ZREMRANGEBYSCORE z 2 2"), ["z zremrangebyscore"]);
+        assert!(events("ZADD z 1 a \n ZREMRANGEBYSCORE z 2 2").is_empty());
     }
 }

@@ -188,3 +188,27 @@ impl Database<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expiry::Expiry;
+    use crate::keyspace::{Keyspace, Options};
+    use crate::value::{StringRef, ValueRef};
+
+    #[test]
+    fn values_are_read_together_without_those_that_have_expired() {
+        let mut keyspace = Keyspace::new(Options { databases: 1, seed: 7 });
+        let mut database = keyspace.database(0);
+        database.set_string(b"a", b"one", Expiry::Clear);
+        database.set_string(b"b", b"two", Expiry::At(5));
+        keyspace.set_now(10);
+
+        let mut database = keyspace.database(0);
+        let values = database.read_each(&[b"b", b"a", b"nosuch", b"a"]);
+        let is_one = |value: &Option<ValueRef<'_>>| {
+            matches!(value, Some(ValueRef::String(StringRef::Bytes(b"one"))))
+        };
+        assert_eq!(values.iter().map(is_one).collect::<Vec<_>>(), [false, true, false, true]);
+        assert!(values[0].is_none() && values[2].is_none());
+    }
+}
