@@ -4,6 +4,7 @@
 //! the database's and no randomness but what it is handed.
 
 mod command;
+mod count_option;
 mod decimal;
 mod error;
 mod expire_option;
@@ -13,7 +14,11 @@ mod hash;
 mod list;
 mod reply;
 mod scan_option;
+mod scan_page;
+mod set;
 mod signed_count;
+mod sorted_set;
+mod store;
 mod string;
 #[cfg(test)]
 mod testing;
@@ -24,10 +29,17 @@ pub use error::{Error, Halt, Result};
 
 /// Every data command, group by group.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    [generic::COMMANDS, hash::COMMANDS, list::COMMANDS, string::COMMANDS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        generic::COMMANDS,
+        hash::COMMANDS,
+        list::COMMANDS,
+        set::COMMANDS,
+        sorted_set::COMMANDS,
+        string::COMMANDS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]

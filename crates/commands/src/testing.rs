@@ -10,16 +10,29 @@ pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
 /// Runs commands, one a line, and gives the last one's reply. `halted` waits answer as they do inside MULTI.
 pub(crate) fn run(script: &str) -> Reply {
+    run_as(script, Protocol::Resp2)
+}
+
+/// As [`run`], for a client that speaks RESP3.
+pub(crate) fn run_resp3(script: &str) -> Reply {
+    run_as(script, Protocol::Resp3)
+}
+
+fn run_as(script: &str, protocol: Protocol) -> Reply {
     let mut keyspace = Keyspace::new(Options { databases: 16, seed: 7 });
     keyspace.set_now(NOW_MS);
     let mut last = Reply::Null;
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        last = run_one(&mut keyspace, line);
+        last = run_one_as(&mut keyspace, line, protocol);
     }
     last
 }
 
 pub(crate) fn run_one(keyspace: &mut Keyspace, line: &str) -> Reply {
+    run_one_as(keyspace, line, Protocol::Resp2)
+}
+
+fn run_one_as(keyspace: &mut Keyspace, line: &str, protocol: Protocol) -> Reply {
     let words = resp::split_arguments(line.as_bytes()).expect("quotes are closed");
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     let name = String::from_utf8(words[0].to_ascii_lowercase()).expect("names are ASCII");
@@ -34,11 +47,11 @@ pub(crate) fn run_one(keyspace: &mut Keyspace, line: &str) -> Reply {
         .unwrap_or_else(|| panic!("no command {name}"));
     assert!(command.spec.arity.allows(words.len()), "wrong number of arguments: {line}");
     let mut out = Vec::new();
-    let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
+    let mut reply = ReplyWriter::new(&mut out, protocol);
     let result = (command.run)(&mut keyspace.database(0), Args::new(&words[skip..]), &mut reply);
     if let Err(halt) = result {
         out.clear();
-        let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
+        let mut reply = ReplyWriter::new(&mut out, protocol);
         match halt {
             Halt::Error(error) => reply.error(error.to_string().as_bytes()),
             Halt::Wait(wait) => wait.absence.write(&mut reply),

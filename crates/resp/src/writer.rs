@@ -141,9 +141,10 @@ impl<'a> ReplyWriter<'a> {
     pub fn double(&mut self, value: f64) {
         match self.protocol {
             Protocol::Resp2 => {
-                let mut text = Vec::with_capacity(24);
-                format_double(value, &mut text);
-                self.bulk(&text);
+                let mark = self.begin();
+                format_double(value, self.out);
+                self.insert_header(mark, b'$', self.out.len() - mark.0);
+                self.out.extend_from_slice(b"\r\n");
             }
             Protocol::Resp3 => {
                 self.out.push(b',');

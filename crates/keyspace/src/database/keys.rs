@@ -17,6 +17,15 @@ impl Database<'_> {
         Some(self.store().table().entry(place).value())
     }
 
+    /// The values of several keys, to be looked at together: each a hit or a miss, and an access.
+    pub fn read_each(&mut self, keys: &[&[u8]]) -> Vec<Option<ValueRef<'_>>> {
+        // Looking removes what has expired, which may move the rest: nothing is lent before everything was looked for.
+        let found: Vec<bool> = keys.iter().map(|key| self.locate_read(key).is_some()).collect();
+        let table = self.store().table();
+        let value = |key: &[u8]| Some(table.entry(table.find(table.hash(key), key)?).value());
+        keys.iter().zip(found).map(|(key, found)| value(key).filter(|_| found)).collect()
+    }
+
     pub fn type_of(&mut self, key: &[u8]) -> Option<Type> {
         self.value(key).map(ValueRef::type_of)
     }
@@ -269,5 +278,22 @@ mod tests {
         }
         assert!(database.unlink(b"long"));
         assert_eq!(database.random_key(), None);
+    }
+
+    #[test]
+    fn values_are_read_together_without_those_that_have_expired() {
+        let mut keyspace = Keyspace::new(Options { databases: 1, seed: 7 });
+        let mut database = keyspace.database(0);
+        database.set_string(b"a", b"one", Expiry::Clear);
+        database.set_string(b"b", b"two", Expiry::At(5));
+        keyspace.set_now(10);
+
+        let mut database = keyspace.database(0);
+        let values = database.read_each(&[b"b", b"a", b"nosuch", b"a"]);
+        let is_one = |value: &Option<ValueRef<'_>>| {
+            matches!(value, Some(ValueRef::String(StringRef::Bytes(b"one"))))
+        };
+        assert_eq!(values.iter().map(is_one).collect::<Vec<_>>(), [false, true, false, true]);
+        assert!(values[0].is_none() && values[2].is_none());
     }
 }

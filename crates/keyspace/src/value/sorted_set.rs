@@ -359,6 +359,8 @@ fn insert_packed(packed: &mut Packed, member: &[u8], score: Score) -> Insertion 
         packed.remove(found.place, 2);
     }
     let rank = partition(packed, Cut::BeforeEntry(score, member));
+    // Zero has no sign here: Redis packs whole scores as integers, and only its big form keeps a minus zero.
+    let score = score + 0.0;
     packed.insert(packed.place(2 * rank), &[member, &score.to_le_bytes()]);
     if found.is_some() { Insertion::Updated } else { Insertion::Added }
 }
@@ -426,14 +428,15 @@ mod tests {
     }
 
     #[test]
-    fn zero_and_minus_zero_are_one_score_whose_first_sign_stays() {
-        for limits in [DEFAULT, RANKED] {
+    fn zero_and_minus_zero_are_one_score_whose_first_sign_only_the_big_form_keeps() {
+        for (limits, keeps_sign) in [(DEFAULT, false), (RANKED, true)] {
             let mut set = SortedSet::default();
+            set.insert(b"c", 1.0, &limits);
             set.insert(b"b", -0.0, &limits);
             set.insert(b"a", 0.0, &limits);
-            assert_eq!(members(set.iter()), ["a", "b"]);
+            assert_eq!(members(set.iter()), ["a", "b", "c"]);
             assert_eq!(set.insert(b"b", 0.0, &limits), Insertion::Unchanged);
-            assert!(set.score(b"b").unwrap().is_sign_negative());
+            assert_eq!(set.score(b"b").unwrap().is_sign_negative(), keeps_sign);
             assert_eq!(set.score_ranks(Bound::Included(0.0), Bound::Included(-0.0)), 0..2);
         }
     }

@@ -1,0 +1,49 @@
+use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
+use keyspace::{Database, EventKind, SortedSet};
+use resp::ReplyWriter;
+
+use crate::{Command, Result};
+
+pub(crate) const ZREM: Command = Command {
+    spec: CommandSpec::new(
+        "zrem",
+        Group::SortedSet,
+        Arity::AtLeast(3),
+        "Removes members from a sorted set, and the key with the last of them.",
+    )
+    .flags(Flags::WRITE.and(Flags::FAST))
+    .keys(Keys::First)
+    .since("1.2.0")
+    .syntax("key member [member ...]"),
+    run: zrem,
+};
+
+/// ZREM key member [member ...]
+fn zrem(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
+    let key = args.bytes()?;
+    let members = args.rest();
+
+    let removed = match database.get_mut::<SortedSet>(key)? {
+        Some(set) => members.iter().filter(|member| set.remove(member)).count(),
+        None => 0,
+    };
+    if removed > 0 {
+        database.changed(EventKind::ZREM, key);
+    }
+    reply.integer(removed as i64);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::run;
+
+    #[test]
+    fn only_members_that_were_there_count() {
+        assert_eq!(run("ZADD z 1 a 2 b \n ZREM z a nope a"), Reply::Integer(1));
+        assert_eq!(run("ZADD z 1 a \n ZREM z a \n EXISTS z"), Reply::Integer(0));
+        assert_eq!(run("ZREM nosuch a"), Reply::Integer(0));
+    }
+}
