@@ -11,6 +11,7 @@ mod generic;
 pub mod glob;
 mod reply;
 mod scan_option;
+mod stream;
 mod string;
 #[cfg(test)]
 mod testing;
@@ -20,7 +21,7 @@ pub use error::{Error, Halt, Result};
 
 /// Every data command, group by group.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    [generic::COMMANDS, string::COMMANDS].into_iter().flatten().copied()
+    [generic::COMMANDS, stream::COMMANDS, string::COMMANDS].into_iter().flatten().copied()
 }
 
 #[cfg(test)]

@@ -1,0 +1,40 @@
+use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
+use keyspace::{Database, Stream};
+use resp::ReplyWriter;
+
+use super::id::parse_id;
+use crate::{Command, Result};
+
+pub(crate) const XACK: Command = Command {
+    spec: CommandSpec::new(
+        "xack",
+        Group::Stream,
+        Arity::AtLeast(4),
+        "Acknowledges entries that were delivered to a consumer group, and says how many were pending.",
+    )
+    .flags(Flags::WRITE.and(Flags::FAST))
+    .keys(Keys::First)
+    .since("5.0.0")
+    .syntax("key group id [id ...]"),
+    run: xack,
+};
+
+/// XACK key group id [id ...]
+fn xack(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
+    let key = args.bytes()?;
+    let group = args.bytes()?;
+    let stream = database.get_mut::<Stream>(key)?;
+    let Some(group) = stream.and_then(|stream| stream.group_mut(group)) else {
+        reply.integer(0);
+        return Ok(());
+    };
+    // All of them, before the first is acknowledged.
+    let ids = args.rest().iter().map(|text| parse_id(text)).collect::<Result<Vec<_>>>()?;
+
+    let acknowledged = ids.into_iter().filter(|id| group.ack(*id)).count();
+    if acknowledged > 0 {
+        database.changed_quietly();
+    }
+    reply.integer(acknowledged as i64);
+    Ok(())
+}
