@@ -38,3 +38,29 @@ fn xack(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
     reply.integer(acknowledged as i64);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{error, run};
+
+    const READ: &str =
+        "XADD s 1 a x \n XGROUP CREATE s g 0 \n XREADGROUP GROUP g ann STREAMS s > \n";
+
+    #[test]
+    fn only_what_is_pending_is_acknowledged() {
+        assert_eq!(run(&format!("{READ} XACK s g 1 2 1")), Reply::Integer(1));
+        assert_eq!(run(&format!("{READ} XACK s nosuch 1")), Reply::Integer(0));
+        assert_eq!(run("XACK nosuch g x"), Reply::Integer(0));
+    }
+
+    #[test]
+    fn a_wrong_id_keeps_all_of_them_pending() {
+        assert_eq!(
+            run(&format!("{READ} XACK s g 1 x")),
+            error("ERR Invalid stream ID specified as stream command argument")
+        );
+        assert_eq!(run(&format!("{READ} XACK s g 1 x \n XACK s g 1")), Reply::Integer(1));
+    }
+}

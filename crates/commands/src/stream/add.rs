@@ -83,3 +83,49 @@ fn refused(error: IdError) -> Error {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{bulk, error, run};
+
+    #[test]
+    fn the_clock_names_an_entry_unless_the_caller_does() {
+        assert_eq!(run("XADD s * name value"), bulk("1700000000000-0"));
+        assert_eq!(run("XADD s * a 1 \n XADD s * a 2"), bulk("1700000000000-1"));
+        assert_eq!(run("XADD s 5-3 a 1 \n XADD s 5-* a 2"), bulk("5-4"));
+        assert_eq!(run("XADD s 7 a 1"), bulk("7-0"));
+    }
+
+    #[test]
+    fn a_refused_entry_leaves_no_stream_behind() {
+        assert_eq!(
+            run("XADD s 0-0 a 1"),
+            error("ERR The ID specified in XADD must be greater than 0-0")
+        );
+        assert_eq!(run("XADD s 0-0 a 1 \n EXISTS s"), Reply::Integer(0));
+        assert_eq!(run("XADD s NOMKSTREAM * a 1 \n EXISTS s"), Reply::Integer(0));
+        assert_eq!(
+            run("XADD s 5 a 1 \n XADD s 5 a 1"),
+            error(
+                "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+            )
+        );
+    }
+
+    #[test]
+    fn fields_come_in_pairs() {
+        let arity = error("ERR wrong number of arguments for 'xadd' command");
+        assert_eq!(run("XADD s * a 1 b"), arity);
+        assert_eq!(run("XADD s MAXLEN 5 1-0 a"), arity);
+        assert_eq!(run("XADD s NOMKSTREAM NOMKSTREAM NOMKSTREAM"), arity);
+    }
+
+    #[test]
+    fn adding_may_trim() {
+        assert_eq!(run("XADD s 1 a 1 \n XADD s MAXLEN 1 2 a 2 \n XLEN s"), Reply::Integer(1));
+        assert_eq!(run("XADD s MAXLEN 0 2 a 2 \n XLEN s"), Reply::Integer(0));
+        assert_eq!(run("XADD s MAXLEN 0 2 a 2 \n EXISTS s"), Reply::Integer(1));
+    }
+}

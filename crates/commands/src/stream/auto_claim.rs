@@ -77,3 +77,35 @@ fn xautoclaim(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{bulk, error, run};
+
+    const READ: &str = "XADD s 1 a x \n XADD s 2 a y \n XADD s 3 a z \n XGROUP CREATE s g 0 \n
+        XREADGROUP GROUP g ann STREAMS s > \n XDEL s 1 \n";
+
+    #[test]
+    fn it_says_where_to_go_on_and_what_is_gone() {
+        assert_eq!(
+            run(&format!("{READ} XAUTOCLAIM s g bob 0 - COUNT 2 JUSTID")),
+            Reply::Array(vec![
+                bulk("3-0"),
+                Reply::Array(vec![bulk("2-0")]),
+                Reply::Array(vec![bulk("1-0")])
+            ])
+        );
+    }
+
+    #[test]
+    fn a_count_is_at_least_one() {
+        for count in ["0", "-1", "x", "9223372036854775807"] {
+            assert_eq!(
+                run(&format!("{READ} XAUTOCLAIM s g bob 0 - COUNT {count}")),
+                error("ERR COUNT must be > 0")
+            );
+        }
+    }
+}

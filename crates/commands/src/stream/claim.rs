@@ -99,8 +99,8 @@ fn parse_options(mut args: Args, idle_ms_min: u64, now_ms: u64) -> Result<(Claim
         } else if has_value && args.keyword("RETRYCOUNT") {
             let count =
                 parse_number(&mut args, "ERR Invalid RETRYCOUNT option argument for XCLAIM")?;
-            // -1 stands for the lack of the option.
-            retry_count = (count != -1).then_some(count.cast_unsigned());
+            // Less than none stands for the lack of the option.
+            retry_count = u64::try_from(count).ok();
         } else if has_value && args.keyword("LASTID") {
             claim.last_id = Some(parse_id(args.bytes()?)?);
         } else {
@@ -131,5 +131,63 @@ pub(super) fn write_claimed(reply: &mut ReplyWriter, claimed: &Claimed, shown: S
                 write_entry(reply, entry.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{bulk, error, run};
+
+    const READ: &str = "XADD s 1 a x \n XADD s 2 a y \n XGROUP CREATE s g 0 \n XREADGROUP GROUP g ann COUNT 1 STREAMS s > \n";
+
+    fn claim(script: &str) -> Reply {
+        run(&format!("{READ} {script}"))
+    }
+
+    #[test]
+    fn a_claim_takes_what_has_been_pending_for_long_enough() {
+        let fields = Reply::Array(vec![bulk("a"), bulk("x")]);
+        assert_eq!(
+            claim("XCLAIM s g bob 0 1 2"),
+            Reply::Array(vec![Reply::Array(vec![bulk("1-0"), fields])])
+        );
+        assert_eq!(claim("XCLAIM s g bob 1 1"), Reply::Array(vec![]));
+        assert_eq!(
+            claim("XCLAIM s g bob 0 1 2 JUSTID FORCE"),
+            Reply::Array(vec![bulk("1-0"), bulk("2-0")])
+        );
+    }
+
+    #[test]
+    fn time_and_count_may_be_given() {
+        assert_eq!(
+            claim("XCLAIM s g bob 0 1 IDLE 500 RETRYCOUNT 7 \n XPENDING s g - + 9"),
+            Reply::Array(vec![Reply::Array(vec![
+                bulk("1-0"),
+                bulk("bob"),
+                Reply::Integer(500),
+                Reply::Integer(7)
+            ])])
+        );
+    }
+
+    #[test]
+    fn each_option_has_its_own_error() {
+        for (options, text) in [
+            ("x 1", "ERR Invalid min-idle-time argument for XCLAIM"),
+            ("0 1 IDLE x", "ERR Invalid IDLE option argument for XCLAIM"),
+            ("0 1 TIME x", "ERR Invalid TIME option argument for XCLAIM"),
+            ("0 1 RETRYCOUNT x", "ERR Invalid RETRYCOUNT option argument for XCLAIM"),
+            ("0 1 IDLE", "ERR Unrecognized XCLAIM option 'IDLE'"),
+            ("0 1 x", "ERR Unrecognized XCLAIM option 'x'"),
+        ] {
+            assert_eq!(claim(&format!("XCLAIM s g bob {options}")), error(text), "{options}");
+        }
+        assert_eq!(
+            claim("XCLAIM s nosuch bob x 1"),
+            error("NOGROUP No such key 's' or consumer group 'nosuch'")
+        );
     }
 }

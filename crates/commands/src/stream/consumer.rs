@@ -74,3 +74,30 @@ fn delete_consumer(database: &mut Database, mut args: Args, reply: &mut ReplyWri
     reply.integer(pending.unwrap_or(0) as i64);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{error, run};
+
+    #[test]
+    fn a_consumer_is_created_once() {
+        let script = "XGROUP CREATE s g 0 MKSTREAM \n XGROUP CREATECONSUMER s g ann";
+        assert_eq!(run(script), Reply::Integer(1));
+        assert_eq!(run(&format!("{script} \n XGROUP CREATECONSUMER s g ann")), Reply::Integer(0));
+        assert_eq!(
+            run(&format!("{script} \n XGROUP CREATECONSUMER s nosuch ann")),
+            error("NOGROUP No such consumer group 'nosuch' for key name 's'")
+        );
+    }
+
+    #[test]
+    fn a_deleted_consumer_takes_what_it_had_pending_with_it() {
+        let script = "XADD s 1 a x \n XGROUP CREATE s g 0 \n XREADGROUP GROUP g ann STREAMS s > \n
+            XGROUP DELCONSUMER s g ann";
+        assert_eq!(run(script), Reply::Integer(1));
+        assert_eq!(run(&format!("{script} \n XACK s g 1")), Reply::Integer(0));
+        assert_eq!(run(&format!("{script} \n XGROUP DELCONSUMER s g ann")), Reply::Integer(0));
+    }
+}

@@ -36,3 +36,26 @@ fn xdel(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
     reply.integer(deleted as i64);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{error, run};
+
+    #[test]
+    fn only_what_was_there_counts_and_an_emptied_stream_stays() {
+        assert_eq!(run("XADD s 1 a 1 \n XDEL s 1 2 1"), Reply::Integer(1));
+        assert_eq!(run("XADD s 1 a 1 \n XDEL s 1 \n EXISTS s"), Reply::Integer(1));
+    }
+
+    #[test]
+    fn nothing_is_deleted_when_an_id_is_wrong() {
+        assert_eq!(
+            run("XADD s 1 a 1 \n XDEL s 1 x"),
+            error("ERR Invalid stream ID specified as stream command argument")
+        );
+        assert_eq!(run("XADD s 1 a 1 \n XDEL s 1 x \n XLEN s"), Reply::Integer(1));
+        assert_eq!(run("XDEL nosuch x"), Reply::Integer(0));
+    }
+}

@@ -157,3 +157,56 @@ fn no_key() -> Error {
          option to create an empty stream automatically.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{error, run};
+
+    const OK: fn() -> Reply = || Reply::Simple(b"OK".to_vec());
+
+    #[test]
+    fn a_group_needs_a_stream_or_leave_to_make_one() {
+        assert_eq!(run("XGROUP CREATE s g $ MKSTREAM"), OK());
+        assert_eq!(
+            run("XGROUP CREATE s g $"),
+            error(
+                "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the \
+                 MKSTREAM option to create an empty stream automatically."
+            )
+        );
+        assert_eq!(run("XGROUP CREATE s g x MKSTREAM \n EXISTS s"), Reply::Integer(0));
+    }
+
+    #[test]
+    fn names_of_groups_are_unique() {
+        assert_eq!(
+            run("XGROUP CREATE s g $ MKSTREAM \n XGROUP CREATE s g 0"),
+            error("BUSYGROUP Consumer Group name already exists")
+        );
+    }
+
+    #[test]
+    fn a_group_reads_from_where_it_is_set_to() {
+        let script = "XADD s 1 a x \n XGROUP CREATE s g $ \n";
+        let read = "XREADGROUP GROUP g ann STREAMS s >";
+        assert_eq!(run(&format!("{script} {read}")), Reply::Null);
+        assert_ne!(run(&format!("{script} XGROUP SETID s g 0 \n {read}")), Reply::Null);
+        assert_eq!(
+            run(&format!("{script} XGROUP SETID s nosuch 0")),
+            error("NOGROUP No such consumer group 'nosuch' for key name 's'")
+        );
+        assert_eq!(
+            run(&format!("{script} XGROUP SETID s g 0 ENTRIESREAD -2")),
+            error("ERR value for ENTRIESREAD must be positive or -1")
+        );
+    }
+
+    #[test]
+    fn a_destroyed_group_is_gone() {
+        let script = "XGROUP CREATE s g $ MKSTREAM \n XGROUP DESTROY s g";
+        assert_eq!(run(script), Reply::Integer(1));
+        assert_eq!(run(&format!("{script} \n XGROUP DESTROY s g")), Reply::Integer(0));
+    }
+}

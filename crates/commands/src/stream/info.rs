@@ -178,3 +178,90 @@ fn consumers(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{bulk, error, run};
+
+    const READ: &str = "XADD s 1 a x \n XADD s 2 a y \n XGROUP CREATE s g 0 \n XREADGROUP GROUP g ann COUNT 1 STREAMS s > \n";
+
+    fn field(reply: &Reply, name: &str) -> Reply {
+        let Reply::Array(items) = reply else { panic!("no map: {reply:?}") };
+        let mut pairs = items.chunks_exact(2).filter(|pair| pair[0] == bulk(name));
+        pairs.next().expect("the field is there")[1].clone()
+    }
+
+    fn only(reply: Reply) -> Reply {
+        let Reply::Array(mut items) = reply else { panic!("no array: {reply:?}") };
+        assert_eq!(items.len(), 1);
+        items.remove(0)
+    }
+
+    #[test]
+    fn a_stream_is_told_in_short() {
+        let info = run(&format!("{READ} XINFO STREAM s"));
+        assert_eq!(field(&info, "length"), Reply::Integer(2));
+        assert_eq!(field(&info, "last-generated-id"), bulk("2-0"));
+        assert_eq!(field(&info, "entries-added"), Reply::Integer(2));
+        assert_eq!(field(&info, "groups"), Reply::Integer(1));
+        assert_eq!(
+            field(&info, "first-entry"),
+            Reply::Array(vec![bulk("1-0"), Reply::Array(vec![bulk("a"), bulk("x")])])
+        );
+        assert_eq!(run("XINFO STREAM nosuch x"), error("ERR no such key"));
+    }
+
+    #[test]
+    fn the_full_story_goes_down_to_what_each_consumer_has_pending() {
+        let info = run(&format!("{READ} XINFO STREAM s FULL COUNT 1"));
+        assert_eq!(
+            only(field(&info, "entries")),
+            Reply::Array(vec![bulk("1-0"), Reply::Array(vec![bulk("a"), bulk("x")])])
+        );
+        let group = only(field(&info, "groups"));
+        assert_eq!(field(&group, "lag"), Reply::Integer(1));
+        let consumer = only(field(&group, "consumers"));
+        assert_eq!(field(&consumer, "active-time"), Reply::Integer(1_700_000_000_000));
+        let pending = only(field(&consumer, "pending"));
+        assert_eq!(
+            pending,
+            Reply::Array(vec![bulk("1-0"), Reply::Integer(1_700_000_000_000), Reply::Integer(1)])
+        );
+    }
+
+    #[test]
+    fn options_that_are_not_known_are_no_subcommand() {
+        for options in ["x", "FULL COUNT", "FULL x 1", "FULL COUNT 1 x"] {
+            assert_eq!(
+                run(&format!("{READ} XINFO STREAM s {options}")),
+                error(
+                    "ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP."
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn groups_tell_how_far_they_are() {
+        let group = only(run(&format!("{READ} XINFO GROUPS s")));
+        assert_eq!(field(&group, "name"), bulk("g"));
+        assert_eq!(field(&group, "consumers"), Reply::Integer(1));
+        assert_eq!(field(&group, "pending"), Reply::Integer(1));
+        assert_eq!(field(&group, "last-delivered-id"), bulk("1-0"));
+        assert_eq!(field(&group, "entries-read"), Reply::Integer(1));
+    }
+
+    #[test]
+    fn a_consumer_that_never_got_anything_is_inactive_for_ever() {
+        let script = "XGROUP CREATE s g 0 MKSTREAM \n XGROUP CREATECONSUMER s g ann \n";
+        let consumer = only(run(&format!("{script} XINFO CONSUMERS s g")));
+        assert_eq!(field(&consumer, "idle"), Reply::Integer(0));
+        assert_eq!(field(&consumer, "inactive"), Reply::Integer(-1));
+        assert_eq!(
+            run(&format!("{script} XINFO CONSUMERS s nosuch")),
+            error("NOGROUP No such consumer group 'nosuch' for key name 's'")
+        );
+    }
+}

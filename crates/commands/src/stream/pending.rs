@@ -98,3 +98,55 @@ fn write_listing(
     }
     reply.end_array(mark, written);
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{bulk, error, run};
+
+    const READ: &str = "XADD s 1 a x \n XADD s 2 a y \n XGROUP CREATE s g 0 \n
+        XREADGROUP GROUP g ann COUNT 1 STREAMS s > \n XREADGROUP GROUP g bob STREAMS s > \n";
+
+    fn row(id: &str, consumer: &str) -> Reply {
+        Reply::Array(vec![bulk(id), bulk(consumer), Reply::Integer(0), Reply::Integer(1)])
+    }
+
+    #[test]
+    fn the_sum_tells_of_consumers_that_have_something_pending() {
+        let of = |name| Reply::Array(vec![bulk(name), bulk("1")]);
+        assert_eq!(
+            run(&format!("{READ} XGROUP CREATECONSUMER s g eve \n XPENDING s g")),
+            Reply::Array(vec![
+                Reply::Integer(2),
+                bulk("1-0"),
+                bulk("2-0"),
+                Reply::Array(vec![of("ann"), of("bob")])
+            ])
+        );
+        assert_eq!(
+            run("XGROUP CREATE s g 0 MKSTREAM \n XPENDING s g"),
+            Reply::Array(vec![Reply::Integer(0), Reply::Null, Reply::Null, Reply::Null])
+        );
+    }
+
+    #[test]
+    fn a_listing_is_cut_by_ids_count_consumer_and_idle_time() {
+        let list = |options: &str| run(&format!("{READ} XPENDING s g {options}"));
+        assert_eq!(list("- + 9"), Reply::Array(vec![row("1-0", "ann"), row("2-0", "bob")]));
+        assert_eq!(list("- + 1"), Reply::Array(vec![row("1-0", "ann")]));
+        assert_eq!(list("- + 9 bob"), Reply::Array(vec![row("2-0", "bob")]));
+        assert_eq!(list("(1 + 9"), Reply::Array(vec![row("2-0", "bob")]));
+        assert_eq!(list("IDLE 1 - + 9"), Reply::Array(vec![]));
+        assert_eq!(list("IDLE 1 - +"), error("ERR syntax error"));
+        assert_eq!(list("- + 9 nobody"), Reply::Array(vec![]));
+    }
+
+    #[test]
+    fn a_group_that_is_not_there_has_its_own_error() {
+        assert_eq!(
+            run("XPENDING nosuch g"),
+            error("NOGROUP No such key 'nosuch' or consumer group 'g'")
+        );
+    }
+}

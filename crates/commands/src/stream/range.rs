@@ -99,3 +99,44 @@ fn parse_count(mut args: Args) -> Result<usize> {
     }
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{bulk, error, run};
+
+    const THREE: &str = "XADD s 1 a x \n XADD s 2 a y \n XADD s 3 a z \n";
+
+    fn entry(id: &str, value: &str) -> Reply {
+        Reply::Array(vec![bulk(id), Reply::Array(vec![bulk("a"), bulk(value)])])
+    }
+
+    #[test]
+    fn a_range_takes_in_its_ends_unless_they_are_excluded() {
+        assert_eq!(
+            run(&format!("{THREE} XRANGE s - 2")),
+            Reply::Array(vec![entry("1-0", "x"), entry("2-0", "y")])
+        );
+        assert_eq!(
+            run(&format!("{THREE} XRANGE s (1 (3-0")),
+            Reply::Array(vec![entry("2-0", "y")])
+        );
+        assert_eq!(run(&format!("{THREE} XRANGE s 3 1")), Reply::Array(vec![]));
+        assert_eq!(run("XRANGE s - (0-0"), error("ERR invalid end ID for the interval"));
+    }
+
+    #[test]
+    fn the_last_come_first_in_reverse() {
+        assert_eq!(
+            run(&format!("{THREE} XREVRANGE s + - COUNT 2")),
+            Reply::Array(vec![entry("3-0", "z"), entry("2-0", "y")])
+        );
+    }
+
+    #[test]
+    fn a_count_of_none_gives_nothing_rather_than_no_entries() {
+        assert_eq!(run(&format!("{THREE} XRANGE s - + COUNT 0")), Reply::Null);
+        assert_eq!(run("XRANGE nosuch - + COUNT 0"), Reply::Array(vec![]));
+    }
+}

@@ -107,3 +107,92 @@ fn resolve_last_ids(
     }
     Ok(Some(resolved))
 }
+
+#[cfg(test)]
+mod tests {
+    use command_spec::Args;
+    use keyspace::{Keyspace, Options};
+    use resp::{Protocol, Reply, ReplyWriter};
+
+    use super::XREAD;
+    use crate::testing::{NOW_MS, bulk, error, run, run_one};
+    use crate::{Halt, Wait};
+
+    #[test]
+    fn streams_without_news_are_left_out() {
+        let entries = Reply::Array(vec![Reply::Array(vec![
+            bulk("2-0"),
+            Reply::Array(vec![bulk("a"), bulk("y")]),
+        ])]);
+        assert_eq!(
+            run("XADD s 1 a x \n XADD s 2 a y \n XREAD STREAMS nosuch s 0 1"),
+            Reply::Array(vec![Reply::Array(vec![bulk("s"), entries])])
+        );
+        assert_eq!(run("XADD s 1 a x \n XREAD STREAMS s 1"), Reply::Null);
+        assert_eq!(run("XADD s 1 a x \n XREAD STREAMS s $"), Reply::Null);
+    }
+
+    #[test]
+    fn what_only_a_group_can_have_is_refused() {
+        assert_eq!(
+            run("XREAD STREAMS s >"),
+            error(
+                "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
+            )
+        );
+        assert_eq!(
+            run("XREAD NOACK STREAMS s 0"),
+            error(
+                "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead."
+            )
+        );
+        assert_eq!(
+            run("XREAD STREAMS a b 0"),
+            error(
+                "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
+            )
+        );
+    }
+
+    fn wait_of(keyspace: &mut Keyspace, request: &str) -> Option<Wait> {
+        let words: Vec<&[u8]> = request.split(' ').skip(1).map(str::as_bytes).collect();
+        let mut out = Vec::new();
+        let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
+        match (XREAD.run)(&mut keyspace.database(0), Args::new(&words), &mut reply) {
+            Err(Halt::Wait(wait)) => Some(*wait),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_wait_remembers_where_the_stream_ended_when_it_began() {
+        let mut keyspace = Keyspace::new(Options { databases: 1, seed: 7 });
+        keyspace.set_now(NOW_MS);
+        run_one(&mut keyspace, "XADD s 7-1 a 1");
+        let wait = wait_of(&mut keyspace, "XREAD COUNT 1 BLOCK 50 STREAMS s new old $ $ 3")
+            .expect("there is nothing to read");
+        assert_eq!(wait.keys, [&b"s"[..], b"new", b"old"]);
+        assert_eq!(wait.deadline_ms, Some(NOW_MS + 50));
+        let retry = wait.retry.expect("the end is named").join(&b' ');
+        assert_eq!(
+            String::from_utf8_lossy(&retry),
+            "XREAD COUNT 1 BLOCK 50 STREAMS s new old 7-1 0-0 3"
+        );
+
+        let forever = wait_of(&mut keyspace, "XREAD BLOCK 0 STREAMS s 7-1").expect("nothing new");
+        assert_eq!((forever.deadline_ms, forever.retry), (None, None));
+        run_one(&mut keyspace, "XADD s 7-2 a 1");
+        assert_eq!(wait_of(&mut keyspace, "XREAD BLOCK 0 STREAMS s 7-1"), None);
+    }
+
+    #[test]
+    fn a_timeout_is_a_number_of_milliseconds_that_the_clock_can_reach() {
+        for (timeout, text) in [
+            ("x", "ERR timeout is not an integer or out of range"),
+            ("-1", "ERR timeout is negative"),
+            ("9223372036854775807", "ERR timeout is out of range"),
+        ] {
+            assert_eq!(run(&format!("XREAD BLOCK {timeout} STREAMS s 0")), error(text));
+        }
+    }
+}

@@ -129,3 +129,97 @@ fn parse_wanted(database: &mut Database, group: &[u8], key: &[u8], id: &[u8]) ->
         _ => Ok(Wanted::PendingAfter(parse_id(id)?)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use command_spec::Args;
+    use keyspace::{EventKind, Interest, Keyspace, Options};
+    use resp::{Protocol, Reply, ReplyWriter};
+
+    use super::XREADGROUP;
+    use crate::Halt;
+    use crate::testing::{bulk, error, run, run_one};
+
+    const TWO: &str = "XADD s 1 a x \n XADD s 2 a y \n XGROUP CREATE s g 0 \n";
+
+    fn read(script: &str) -> Reply {
+        run(&format!("{TWO} {script}"))
+    }
+
+    fn entry(id: &str, value: &str) -> Reply {
+        Reply::Array(vec![bulk(id), Reply::Array(vec![bulk("a"), bulk(value)])])
+    }
+
+    fn of_s(entries: Vec<Reply>) -> Reply {
+        Reply::Array(vec![Reply::Array(vec![bulk("s"), Reply::Array(entries)])])
+    }
+
+    #[test]
+    fn each_consumer_gets_other_entries_and_may_look_at_its_own_again() {
+        let first = "XREADGROUP GROUP g ann COUNT 1 STREAMS s >";
+        assert_eq!(read(first), of_s(vec![entry("1-0", "x")]));
+        let second = format!("{first} \n XREADGROUP GROUP g bob STREAMS s >");
+        assert_eq!(read(&second), of_s(vec![entry("2-0", "y")]));
+        let history = format!("{second} \n XREADGROUP GROUP g ann STREAMS s 0");
+        assert_eq!(read(&history), of_s(vec![entry("1-0", "x")]));
+        assert_eq!(read(&format!("{second} \n XREADGROUP GROUP g ann STREAMS s >")), Reply::Null);
+    }
+
+    #[test]
+    fn a_deleted_entry_of_the_history_is_told_by_its_id() {
+        assert_eq!(
+            read(
+                "XREADGROUP GROUP g ann STREAMS s > \n XDEL s 1 \n XREADGROUP GROUP g ann STREAMS s 0"
+            ),
+            of_s(vec![Reply::Array(vec![bulk("1-0"), Reply::Null]), entry("2-0", "y")])
+        );
+    }
+
+    #[test]
+    fn nothing_is_delivered_when_one_of_the_groups_is_missing() {
+        assert_eq!(
+            read("XREADGROUP GROUP g ann STREAMS s nosuch > >"),
+            error(
+                "NOGROUP No such key 'nosuch' or consumer group 'g' in XREADGROUP with GROUP option"
+            )
+        );
+        assert_eq!(
+            read(
+                "XREADGROUP GROUP g ann STREAMS s nosuch > > \n XREADGROUP GROUP g ann STREAMS s 0"
+            ),
+            of_s(vec![])
+        );
+        assert_eq!(
+            read("XREADGROUP COUNT 1 COUNT 1 STREAMS s >"),
+            error("ERR Missing GROUP option for XREADGROUP")
+        );
+    }
+
+    #[test]
+    fn without_acknowledgement_nothing_stays_pending() {
+        assert_eq!(
+            read("XREADGROUP GROUP g ann NOACK STREAMS s > \n XREADGROUP GROUP g ann STREAMS s 0"),
+            of_s(vec![])
+        );
+    }
+
+    #[test]
+    fn who_waits_is_a_consumer_already_and_is_announced_once() {
+        let mut keyspace = Keyspace::new(Options { databases: 1, seed: 7 });
+        run_one(&mut keyspace, "XGROUP CREATE s g $ MKSTREAM");
+        keyspace.set_interest(Interest::ALL);
+        for _ in 0..2 {
+            let words: [&[u8]; 8] =
+                [b"GROUP", b"g", b"ann", b"BLOCK", b"0", b"STREAMS", b"s", b">"];
+            let mut out = Vec::new();
+            let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
+            let result = (XREADGROUP.run)(&mut keyspace.database(0), Args::new(&words), &mut reply);
+            let Err(Halt::Wait(wait)) = result else { panic!("there is nothing to read") };
+            assert_eq!((wait.keys, wait.retry), (vec![b"s".to_vec()], None));
+        }
+        let mut events = Vec::new();
+        keyspace.take_events(&mut events);
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].kind, EventKind::XGROUP_CREATECONSUMER);
+    }
+}

@@ -67,3 +67,38 @@ fn refused(error: SetIdError) -> Error {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{bulk, error, run};
+
+    #[test]
+    fn ids_go_on_from_where_they_are_set_to() {
+        assert_eq!(run("XADD s 1 a 1 \n XSETID s 9-5 \n XADD s 9-* a 1"), bulk("9-6"));
+    }
+
+    #[test]
+    fn the_end_cannot_be_before_what_there_is_or_was() {
+        let refused = |script: &str, text: &str| {
+            assert_eq!(run(&format!("XADD s 5 a 1 \n {script}")), error(text), "{script}");
+        };
+        refused(
+            "XSETID s 4",
+            "ERR The ID specified in XSETID is smaller than the target stream top item",
+        );
+        refused(
+            "XDEL s 5 \n XSETID s 4",
+            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+        );
+        refused(
+            "XSETID s 6 MAXDELETEDID 7",
+            "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id",
+        );
+        refused(
+            "XSETID s 6 ENTRIESADDED 0",
+            "ERR The entries_added specified in XSETID is smaller than the target stream length",
+        );
+        refused("XSETID s 6 ENTRIESADDED -1", "ERR entries_added must be positive");
+        refused("XSETID nosuch 6", "ERR no such key");
+    }
+}

@@ -57,10 +57,6 @@ impl TrimOptions {
         Ok(())
     }
 
-    pub(super) fn is_trimming(&self) -> bool {
-        self.trim.is_some()
-    }
-
     pub(super) fn finish(self, limits: BlockLimits) -> Result<Option<(Trim, TrimPrecision)>> {
         if self.trim.is_none() && self.limit.is_some_and(|limit| limit > 0) {
             return fail(
@@ -77,5 +73,17 @@ impl TrimOptions {
             TrimPrecision::Exact
         };
         Ok(self.trim.map(|trim| (trim, precision)))
+    }
+
+    /// For XTRIM, which has nothing else to do.
+    pub(super) fn finish_required(self, limits: BlockLimits) -> Result<(Trim, TrimPrecision)> {
+        const MISSING: &str = "ERR syntax error, XTRIM must be called with a trimming strategy";
+        if self.trim.is_none() && self.limit.unwrap_or(0) == 0 {
+            return fail(MISSING);
+        }
+        match self.finish(limits)? {
+            Some(trim) => Ok(trim),
+            None => fail(MISSING),
+        }
     }
 }
