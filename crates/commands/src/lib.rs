@@ -3,6 +3,7 @@
 //! A command reads its arguments, acts on a database and writes its reply. It knows no client, no socket, no clock but
 //! the database's and no randomness but what it is handed.
 
+mod bitmap;
 mod command;
 mod decimal;
 mod error;
@@ -21,7 +22,10 @@ pub use error::{Error, Halt, Result};
 
 /// Every data command, group by group.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    [generic::COMMANDS, stream::COMMANDS, string::COMMANDS].into_iter().flatten().copied()
+    [bitmap::COMMANDS, generic::COMMANDS, stream::COMMANDS, string::COMMANDS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 #[cfg(test)]
