@@ -41,9 +41,10 @@ fn xack(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
 
 #[cfg(test)]
 mod tests {
+    use keyspace::{Keyspace, Options};
     use resp::Reply;
 
-    use crate::testing::{error, run};
+    use crate::testing::{error, run, run_one};
 
     const READ: &str =
         "XADD s 1 a x \n XGROUP CREATE s g 0 \n XREADGROUP GROUP g ann STREAMS s > \n";
@@ -62,5 +63,18 @@ mod tests {
             error("ERR Invalid stream ID specified as stream command argument")
         );
         assert_eq!(run(&format!("{READ} XACK s g 1 x \n XACK s g 1")), Reply::Integer(1));
+    }
+
+    #[test]
+    fn an_acknowledgement_is_a_change_that_no_watcher_hears_of() {
+        let mut keyspace = Keyspace::new(Options { databases: 1, seed: 7 });
+        READ.lines().for_each(|line| drop(run_one(&mut keyspace, line.trim())));
+        let version = keyspace.watch(0, b"s");
+        let before = keyspace.dirty();
+        run_one(&mut keyspace, "XACK s g 1");
+        assert_eq!(keyspace.dirty(), before + 1);
+        assert!(keyspace.is_unchanged(0, b"s", version));
+        run_one(&mut keyspace, "XACK s g 1");
+        assert_eq!(keyspace.dirty(), before + 1);
     }
 }
