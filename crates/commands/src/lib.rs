@@ -3,6 +3,7 @@
 //! A command reads its arguments, acts on a database and writes its reply. It knows no client, no socket, no clock but
 //! the database's and no randomness but what it is handed.
 
+mod bitmap;
 mod command;
 mod count_option;
 mod decimal;
@@ -19,6 +20,7 @@ mod set;
 mod signed_count;
 mod sorted_set;
 mod store;
+mod stream;
 mod string;
 #[cfg(test)]
 mod testing;
@@ -30,11 +32,13 @@ pub use error::{Error, Halt, Result};
 /// Every data command, group by group.
 pub fn all() -> impl Iterator<Item = &'static Command> {
     [
+        bitmap::COMMANDS,
         generic::COMMANDS,
         hash::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
         sorted_set::COMMANDS,
+        stream::COMMANDS,
         string::COMMANDS,
     ]
     .into_iter()

@@ -4,6 +4,7 @@ mod append;
 mod counter;
 mod float;
 mod get;
+mod lcs;
 mod many;
 mod range;
 mod set;
@@ -22,6 +23,7 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &get::GETDEL,
     &get::GETEX,
     &get::GETSET,
+    &lcs::LCS,
     &many::MGET,
     &many::MSET,
     &many::MSETNX,

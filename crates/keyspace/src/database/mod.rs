@@ -97,6 +97,13 @@ impl Database<'_> {
         }
     }
 
+    /// A change without an event, which nobody who watches or awaits a key hears of: what was delivered, claimed or
+    /// acknowledged is the business of a stream's group. It counts, so that the change is kept.
+    #[inline]
+    pub fn changed_quietly(&mut self) {
+        self.keyspace.dirty += 1;
+    }
+
     /// An event without a change.
     #[inline]
     pub fn notify(&mut self, event: EventKind, key: &[u8]) {
