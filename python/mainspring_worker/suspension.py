@@ -11,6 +11,7 @@ import threading
 import types
 from collections import deque
 from functools import partial
+from queue import SimpleQueue
 from time import perf_counter_ns
 
 from . import pickling, session, steps
@@ -85,23 +86,45 @@ class PyFuture:
         return self.entry
 
     def __del__(self):
+        # The collector may run this anywhere, even where a lock is held that settling takes: another thread does it.
         if getattr(self, "entry", None) is not None and not self.continued:
-            self.entry.settle(failed="Async record did not called continue")
+            _dropped.put(self.entry)
 
 
 def gearsFuture(*args):
+    settler()
     return PyFuture(*args)
 
 
-# The asyncio loop, shared by the whole session and started when it is first needed.
+# Threads that are started when they are first needed: this one settles the futures that were dropped.
+
+_starting = threading.Lock()
+_dropped = SimpleQueue()
+_settler = None
+
+
+def settler():
+    global _settler
+    if _settler is None:
+        with _starting:
+            if _settler is None:
+                _settler = threading.Thread(target=settle_dropped, name="settler", daemon=True)
+                _settler.start()
+
+
+def settle_dropped():
+    while True:
+        _dropped.get().settle(failed="Async record did not called continue")
+
+
+# This one runs the asyncio loop of the whole session.
 
 _loop = None
-_loop_lock = threading.Lock()
 
 
 def loop():
     global _loop
-    with _loop_lock:
+    with _starting:
         if _loop is None:
             _loop = asyncio.new_event_loop()
             threading.Thread(target=_loop.run_forever, name="asyncio", daemon=True).start()
@@ -224,7 +247,7 @@ class SuspendableExecution:
             return
         records, pickled = portable(results, pickling.dumps)
         if self.over:
-            for task in self.tasks:
+            for task in list(self.tasks):
                 task.cancel()
             self.on_over(self)
         busy_us = (perf_counter_ns() - started) // 1000
