@@ -43,8 +43,14 @@ class PyAtomic:
         seat = desk.seat()
         if seat.atomic is not self:
             raise GearsError("Not inside an atomic block")
+        try:
+            desk.ask(lambda token: (ATOMIC_END, token))
+        except GearsError:
+            # The server has ended it before us, and says so.
+            seat.atomic = None
+            raise
+        # A forced stop before this line leaves the mark: then the desk ends the block when the execution is left.
         seat.atomic = None
-        desk.ask(lambda token: (ATOMIC_END, token))
         return False
 
 

@@ -137,6 +137,25 @@ fn an_aborted_loop_ends_with_one_error_and_the_session_lives() {
 }
 
 #[test]
+fn an_aborted_execution_lets_go_of_the_server() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    let (function, ..) = driver.described(
+        worker,
+        "def f(r):\n  with atomic():\n    while True: pass\nGB('CommandReader').map(f).register(trigger='t')",
+    );
+    let execution = driver.invoke(worker, function, &[b"t"]);
+    let FromWorker::AtomicBegin { token } = driver.next(worker) else { panic!() };
+    driver.answer(worker, token, functions::plan::Argument::None);
+    driver.pump();
+    std::thread::sleep(Duration::from_millis(20));
+    driver.pool.abort(worker, execution);
+    let FromWorker::AtomicEnd { token } = driver.next(worker) else { panic!() };
+    driver.answer(worker, token, functions::plan::Argument::None);
+    assert_eq!(driver.outcome(worker, execution).errors.len(), 1);
+}
+
+#[test]
 fn an_execution_that_waits_for_records_can_be_aborted() {
     let mut driver = Driver::new();
     let worker = driver.session();
