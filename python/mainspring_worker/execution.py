@@ -4,7 +4,7 @@ from collections import deque
 from time import perf_counter, perf_counter_ns
 
 from . import pickling, steps
-from .errors import GearsFlatError, GearsForceStopped, error_text
+from .errors import GearsForceStopped, error_text
 from .protocol import PROGRESS
 from .values import SIMPLE, portable, revive
 
@@ -138,8 +138,9 @@ class Execution:
             self.over = True
         self.tell(seat, results, 1, started)
 
-    def refuse(self, seat, why):
-        self.errors.append(GearsFlatError(why))
+    def refuse(self, seat, error):
+        """Ends it with an error before it has begun."""
+        self.errors.append(error)
         self.over = True
         self.tell(seat, [], 0, perf_counter_ns())
 

@@ -3,7 +3,7 @@
 import threading
 
 from . import api, builder, channel, desk, pickling, values
-from .errors import GearsError, error_text
+from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
 from .protocol import (
@@ -43,6 +43,8 @@ class Session:
         self.globals = api.script_globals()
         self.functions = {}
         self.executions = {}
+        # Calls that were aborted while they waited for their turn.
+        self.doomed = set()
         self.numbers = 0
         self.lock = threading.Lock()
         desk.on_tick = self.stop_aborted
@@ -167,6 +169,10 @@ class Session:
 
     def invoke(self, seat, message):
         _, number, function, records, marked = message
+        if number in self.doomed:
+            self.doomed.discard(number)
+            Execution(number, self.desk, (), self.end).refuse(seat, GearsForceStopped())
+            return
         found = self.functions.get(function)
         if found is None:
             self.refuse(seat, (number, function))
@@ -189,14 +195,18 @@ class Session:
     def refuse(self, seat, refused):
         number, function = refused
         execution = Execution(number, self.desk, (), self.end)
-        execution.refuse(seat, "function %d is not in this session" % function)
+        execution.refuse(seat, GearsFlatError("function %d is not in this session" % function))
 
     def end(self, execution):
         self.executions.pop(execution.number, None)
 
     def abort(self, number):
         execution = self.executions.get(number)
-        if execution is not None:
+        if execution is None:
+            # Over already, or still in the queue. This thread adds to it; others only take away.
+            if any(job == self.invoke and message[1] == number for job, message in self.desk.waiting_jobs()):
+                self.doomed.add(number)
+        else:
             execution.aborted = True
             self.desk.interrupt(execution)
             self.desk.wake_watcher()

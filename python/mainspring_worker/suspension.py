@@ -483,19 +483,25 @@ STAGES = {
 # Which functions need all this
 
 ASYNC_FLAGS = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
-# How far calls are followed.
+# How far calls are followed: fewer steps through modules than through the script, and only so many objects in all.
 DEPTH_MAX = 8
+MODULE_DEPTH = 3
+LOOKED_AT_MAX = 5000
 
 
 def may_suspend(callbacks):
     """Whether a callback can give a coroutine or a future, as far as its code and what it names can tell. Looking at every
     result instead would cost each record of each function more than most callbacks do."""
     seen = set()
-    return any(reaches(callback, seen, 0) for callback in callbacks)
+    try:
+        return any(reaches(callback, seen, 0) for callback in callbacks)
+    except Exception:
+        # Some object does not like to be looked at. The careful way is right for every function.
+        return True
 
 
 def reaches(value, seen, depth, names=()):
-    if id(value) in seen or depth > DEPTH_MAX:
+    if id(value) in seen or depth > DEPTH_MAX or len(seen) > LOOKED_AT_MAX:
         return False
     seen.add(id(value))
     if isinstance(value, types.MethodType):
@@ -528,6 +534,8 @@ def function_reaches(function, seen, depth):
         codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
     if flags & ASYNC_FLAGS:
         return True
+    if function.__globals__ is not session.current.globals:
+        depth += MODULE_DEPTH
     named = [function.__globals__[name] for name in names if name in function.__globals__]
     for cell in function.__closure__ or ():
         try:

@@ -44,7 +44,8 @@ impl Zygote {
             .stderr(write_end)
             .spawn()?;
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
-        sys::send_packet(zygote.control.as_fd(), &modules(), &[])?;
+        // This fails when it has ended already. The end of the control socket tells so, and its output why.
+        let _ = sys::send_packet(zygote.control.as_fd(), &modules(), &[]);
         Ok(zygote)
     }
 

@@ -83,6 +83,15 @@ fn an_interpreter_that_does_not_start_is_an_exit_with_its_reason() {
 }
 
 #[test]
+fn a_flood_of_output_is_cut_and_does_not_stop_the_session() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, "for i in range(100000): print('x' * 50)"), None);
+    driver.pump();
+    assert!(driver.printed.len() < 2000, "{}", driver.printed.len());
+}
+
+#[test]
 fn the_zygotes_end_ends_its_workers_and_the_next_session_has_a_new_one() {
     let mut driver = Driver::new();
     let worker = driver.session();
@@ -153,6 +162,29 @@ fn an_aborted_execution_lets_go_of_the_server() {
     let FromWorker::AtomicEnd { token } = driver.next(worker) else { panic!() };
     driver.answer(worker, token, functions::plan::Argument::None);
     assert_eq!(driver.outcome(worker, execution).errors.len(), 1);
+}
+
+#[test]
+fn a_call_can_be_aborted_before_its_turn() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    let (endless, ..) = driver.described(
+        worker,
+        "def f(r):\n  while True: pass\nGB('CommandReader').map(f).register(trigger='t')",
+    );
+    // As many as there are threads, and one more.
+    let calls: Vec<_> = (0..4).map(|_| driver.invoke(worker, endless, &[b"t"])).collect();
+    driver.pump();
+    std::thread::sleep(Duration::from_millis(50));
+    for call in calls.iter().rev() {
+        driver.pool.abort(worker, *call);
+    }
+    let mut ended = 0;
+    while ended < calls.len() {
+        let FromWorker::Progress { errors, done: true, .. } = driver.next(worker) else { panic!() };
+        assert!(errors[0].contains("gears.forcestopped"), "{errors:?}");
+        ended += 1;
+    }
 }
 
 #[test]
