@@ -225,14 +225,6 @@ class Desk:
         """Queues a job, called with the seat of its thread; from within dispatch, by the thread that leads."""
         self.work.append((job, argument))
 
-    def waiting_jobs(self):
-        while True:
-            try:
-                return list(self.work)
-            except RuntimeError:
-                # Another thread took a job meanwhile.
-                continue
-
     def post(self, job, argument):
         """Queues a job from any thread and sees to it that it is run. Under the gate."""
         self.work.append((job, argument))

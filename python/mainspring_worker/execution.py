@@ -88,7 +88,7 @@ class Execution:
         self.seat = None
         self.aborted = False
         self.batches = deque()
-        # A job that takes the batches is queued or runs; guarded by the desk's gate.
+        # A job of it is queued or runs; guarded by the desk's gate.
         self.scheduled = False
         self.over = False
         self.on_over = on_over
@@ -178,8 +178,12 @@ class Execution:
 
     def tell(self, seat, results, consumed, started):
         records, pickled = portable(results, pickling.dumps)
-        # However often an execution had to be stopped, it was stopped once.
-        errors = [error_text(error) for error in (self.errors[:1] if self.aborted else self.errors)]
+        if self.aborted and self.over:
+            # However often it had to be stopped, and were it only between two callbacks: it was stopped once.
+            self.errors[1:] = ()
+            if not self.errors:
+                self.errors.append(GearsForceStopped())
+        errors = [error_text(error) for error in self.errors]
         self.errors.clear()
         if self.over:
             self.on_over(self)

@@ -23,6 +23,9 @@ from .protocol import (
 )
 from .suspension import SuspendableExecution
 
+# Marks of aborted calls that are kept; most are of calls that ended while the abort was on its way.
+DOOMED_MAX = 1000
+
 # The session of this process. There is one, from its first message to its end.
 current = None
 
@@ -163,13 +166,17 @@ class Session:
             if callback:
                 execution.kick()
             return
-        execution = self.executions[number] = Execution(number, self.desk, steps, self.end)
+        execution = Execution(number, self.desk, steps, self.end)
+        execution.scheduled = callback
+        self.executions[number] = execution
         if callback:
             self.desk.add(execution.run_callback, found.source)
 
     def invoke(self, seat, message):
         _, number, function, records, marked = message
-        if number in self.doomed:
+        call = self.executions[number] = Call(number)
+        # After it has become known: so an abort finds either the call, or this finds the mark.
+        if self.doomed and number in self.doomed:
             self.doomed.discard(number)
             Execution(number, self.desk, (), self.end).refuse(seat, GearsForceStopped())
             return
@@ -180,16 +187,20 @@ class Session:
         if found.suspendable is None:
             found.prepare()
         if found.operations is not None and len(records) == 1:
-            call = self.executions[number] = Call(number)
             if marked:
                 records = values.revive(records)
             call.run(seat, self.desk, records[0], found.operations)
             del self.executions[number]
-        elif found.suspendable:
-            execution = self.executions[number] = SuspendableExecution(number, self.desk, found.steps, self.end)
+            return
+        made = SuspendableExecution if found.suspendable else Execution
+        execution = made(number, self.desk, found.steps, self.end)
+        execution.scheduled = not found.suspendable
+        self.executions[number] = execution
+        # An abort may have found the call meanwhile.
+        execution.aborted = execution.aborted or call.aborted
+        if found.suspendable:
             execution.add_batch(records, True, marked)
         else:
-            execution = self.executions[number] = Execution(number, self.desk, found.steps, self.end)
             execution.run_batch(seat, records, True, marked)
 
     def refuse(self, seat, refused):
@@ -201,20 +212,22 @@ class Session:
         self.executions.pop(execution.number, None)
 
     def abort(self, number):
+        if len(self.doomed) > DOOMED_MAX:
+            self.doomed.clear()
+        self.doomed.add(number)
         execution = self.executions.get(number)
         if execution is None:
-            # Over already, or still in the queue. This thread adds to it; others only take away.
-            if any(job == self.invoke and message[1] == number for job, message in self.desk.waiting_jobs()):
-                self.doomed.add(number)
-        else:
-            execution.aborted = True
-            self.desk.interrupt(execution)
-            self.desk.wake_watcher()
-            if isinstance(execution, SuspendableExecution):
-                execution.kick()
-            elif not execution.scheduled and execution.seat is None:
-                # Nothing of it runs, and a batch may never come: it ends here.
-                execution.add_batch([], True, False)
+            # Over already, or still in the queue: then it finds the mark.
+            return
+        self.doomed.discard(number)
+        execution.aborted = True
+        self.desk.interrupt(execution)
+        self.desk.wake_watcher()
+        if isinstance(execution, SuspendableExecution):
+            execution.kick()
+        elif not execution.scheduled and execution.seat is None:
+            # Nothing of it runs, and a batch may never come: it ends here.
+            execution.add_batch([], True, False)
 
     def stop_aborted(self):
         """On every tick: a script that swallows the forced stop gets it again."""

@@ -184,3 +184,53 @@ fn a_coroutine_may_call_execute_and_be_aborted() {
     driver.pool.abort(worker, execution);
     assert!(driver.outcome(worker, execution).errors[0].contains("gears.forcestopped"));
 }
+
+#[test]
+fn calls_of_all_kinds_at_once_all_come_back() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let mut functions = Vec::new();
+        for map in [
+            "lambda r: 'quick'",
+            "lambda r: execute('GET', r[1])",
+            "lambda r: time.sleep(0.002)",
+            "lambda r: [execute('GET', r[1]) for _ in range(3)]",
+            "nap",
+            "ask",
+            "spin",
+        ] {
+            let code = format!(
+                "import time\nasync def nap(r):\n  await asyncio.sleep(0.003)\n\
+                 async def ask(r):\n  await asyncio.sleep(0)\n  return execute('GET', r[1])\n\
+                 def spin(r):\n  end = time.time() + 0.003\n  while time.time() < end: pass\n\
+                 GB('CommandReader').map({map}).register(trigger='t')"
+            );
+            functions.push(driver.described(worker, &code).0);
+        }
+        let mut seed = 7u32;
+        let (mut open, mut sent) = (std::collections::HashSet::new(), 0);
+        while sent < 600 || !open.is_empty() {
+            if sent < 600 && open.len() < 60 {
+                for _ in 0..1 + seed % 7 {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let function = functions[(seed >> 16) as usize % functions.len()];
+                    open.insert(driver.invoke(worker, function, &[b"t", b"k"]));
+                    sent += 1;
+                }
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223) >> 1;
+            }
+            match driver.next(worker) {
+                FromWorker::Execute { token, .. } => {
+                    driver.pool.answer_wire(worker, token, b":1\r\n")
+                }
+                FromWorker::Progress { execution, done, errors, .. } => {
+                    assert_eq!(errors, [""; 0]);
+                    if done {
+                        assert!(open.remove(&execution), "each ends once");
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
