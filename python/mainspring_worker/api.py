@@ -2,9 +2,12 @@
 
 import asyncio
 import copy
+import cProfile
 import io
+import pstats
 import sys
 import types
+from threading import Thread
 
 from . import builder, session, suspension
 from .errors import GearsError, GearsFlatError, GearsForceStopped
@@ -274,7 +277,12 @@ def install():
         redisAI=ai,
         copy=copy,
         asyncio=asyncio,
+        cProfile=cProfile,
+        pstats=pstats,
         io=io,
+        Future=asyncio.Future,
+        Thread=Thread,
+        str=str,
     )
     try:
         import cloudpickle

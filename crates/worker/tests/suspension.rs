@@ -234,3 +234,63 @@ fn calls_of_all_kinds_at_once_all_come_back() {
         }
     });
 }
+
+#[test]
+fn calls_that_are_aborted_at_any_moment_end_once() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let mut functions = Vec::new();
+        for map in [
+            "lambda r: 'quick'",
+            "lambda r: [execute('GET', r[1]) for _ in range(3)]",
+            "nap",
+            "forever",
+            "stubborn",
+        ] {
+            let code = format!(
+                "async def nap(r):\n  await asyncio.sleep(100)\n\
+                 def forever(r):\n  while True: execute('GET', 'x')\n\
+                 def stubborn(r):\n  for i in range(3):\n    try:\n      while True: pass\n    except redisgears.GearsForceStopped: pass\n\
+                 GB('CommandReader').map({map}).register(trigger='t')"
+            );
+            functions.push(driver.described(worker, &code).0);
+        }
+        let mut seed = 11u32;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) as usize % below
+        };
+        let (mut open, mut sent) = (Vec::new(), 0);
+        while sent < 150 || !open.is_empty() {
+            if sent < 150 && open.len() < 12 {
+                let function = functions[random(functions.len())];
+                open.push(driver.invoke(worker, function, &[b"t", b"k"]));
+                sent += 1;
+            }
+            if random(3) == 0 && !open.is_empty() {
+                let aborted = open[random(open.len())];
+                driver.pool.abort(worker, aborted);
+            }
+            match driver.next_within(worker, Duration::from_millis(random(4) as u64)) {
+                Some(FromWorker::Execute { token, .. }) => {
+                    driver.pool.answer_wire(worker, token, b":1\r\n")
+                }
+                Some(FromWorker::Progress { execution, done: true, errors, .. }) => {
+                    assert!(
+                        errors.iter().all(|error| error.contains("gears.forcestopped")),
+                        "{errors:?}"
+                    );
+                    let at =
+                        open.iter().position(|open| *open == execution).expect("each ends once");
+                    open.swap_remove(at);
+                }
+                Some(FromWorker::Progress { done: false, .. }) | None => {}
+                other => panic!("{other:?}; printed: {:#?}", driver.printed),
+            }
+        }
+        let quick = driver
+            .described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')")
+            .0;
+        assert_eq!(driver.call(worker, quick, &[b"q"]).records, [text("1")]);
+    });
+}
