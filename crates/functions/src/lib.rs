@@ -1,7 +1,26 @@
 //! The function engine: sessions, plans, executions and registrations between two doors.
 //!
-//! It owns no thread, no socket and no data. A host drives it: see [`host::Host`] and [`worker::Workers`].
+//! It owns no thread, no socket and no data. A host drives it: see [`Engine`], [`host::Host`] and [`worker::Workers`].
 
+mod atomic;
+mod commands;
+mod config;
+mod deadlines;
+mod engine;
+mod execution;
 pub mod host;
+mod identifier;
+mod info;
+mod operators;
 pub mod plan;
+mod readers;
+mod registrations;
+mod requests;
+mod session;
+#[cfg(test)]
+mod testing;
 pub mod worker;
+
+pub use atomic::Lease;
+pub use config::Config;
+pub use engine::{Answer, Doors, Engine};

@@ -50,6 +50,10 @@ pub trait RecordSink {
     fn value(&mut self, value: &Argument);
     /// Records put in so far.
     fn len(&self) -> usize;
+    /// Bytes of the batch so far, so that large values make small batches.
+    fn bytes(&self) -> usize {
+        0
+    }
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -112,6 +116,11 @@ pub trait Workers {
 
     /// Process figures for INFO and statistics; `None` once the process is gone.
     fn usage(&self, worker: WorkerId) -> Option<Usage>;
+
+    /// The figures of all processes together, those that wait for a session included.
+    fn usage_total(&self) -> Usage {
+        Usage::default()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,194 @@
+use resp::ReplyWriter;
+
+use super::{Call, Command, Refusal, spec};
+use crate::config::ReplyCompat;
+use crate::engine::{Answer, Engine};
+use crate::identifier::RegistrationNumber;
+use crate::registrations::{KeysTrigger, Registration, StreamTrigger, Trigger};
+
+pub(crate) const COMMAND: Command = Command {
+    spec: spec("rg.dumpregistrations", "Lists the registrations and how they fared.", ""),
+    args: 0..=usize::MAX,
+    run,
+};
+
+/// RG.DUMPREGISTRATIONS
+fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
+    call.reply.array(engine.registrations.listed().count());
+    for (number, registration) in engine.registrations.listed() {
+        write_registration(engine, number, registration, Detail::Whole, &mut call.reply);
+    }
+    Ok(Answer::Ready)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    Whole,
+    /// Where the session is what the reply is about.
+    WithoutSession,
+}
+
+pub(super) fn write_registration(
+    engine: &Engine,
+    number: RegistrationNumber,
+    registration: &Registration,
+    detail: Detail,
+    reply: &mut ReplyWriter,
+) {
+    let compat = engine.config.reply_compat();
+    reply.array(if detail == Detail::Whole { 12 } else { 10 });
+    reply.text("id");
+    reply.text(&engine.identifiers.text(number.0));
+    reply.text("reader");
+    reply.text(registration.reader().name());
+    reply.text("desc");
+    match &registration.plan.description {
+        Some(description) => reply.text(description),
+        None => reply.null(),
+    }
+    reply.text("RegistrationData");
+    write_data(registration, compat, reply);
+    if detail == Detail::Whole {
+        reply.text("PD");
+        reply.text(&private_data(engine, registration, compat));
+    }
+    reply.text("ExecutionThreadPool");
+    reply.text("DefaultPool");
+}
+
+fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut ReplyWriter) {
+    let with_durations = compat == ReplyCompat::V1_2_13;
+    let statistics = &registration.statistics;
+    let stream = match &registration.trigger {
+        Trigger::Stream(stream) => Some(stream),
+        Trigger::Keys(_) | Trigger::Command(_) => None,
+    };
+    let mut pairs = 7 + usize::from(stream.is_some());
+    if with_durations {
+        pairs += 3 + 2 * usize::from(stream.is_some());
+    }
+
+    reply.array(2 * pairs);
+    reply.text("mode");
+    reply.text(registration.mode.name());
+    for (name, count) in [
+        ("numTriggered", statistics.triggered),
+        ("numSuccess", statistics.succeeded),
+        ("numFailures", statistics.failed),
+        ("numAborted", statistics.aborted),
+    ] {
+        reply.text(name);
+        reply.integer(count as i64);
+    }
+    if with_durations {
+        write_durations(registration, reply);
+        if let Some(stream) = stream {
+            reply.text("lastEstimatedLagMS");
+            reply.integer(stream.last_lag_ms);
+            reply.text("avgEstimatedLagMS");
+            reply.double(statistics.average_of(stream.total_lag_ms as f64));
+        }
+    }
+    reply.text("lastError");
+    match &statistics.last_error {
+        Some(error) => reply.text(error),
+        None => reply.null(),
+    }
+    reply.text("args");
+    match &registration.trigger {
+        Trigger::Keys(keys) => write_keys(keys, reply),
+        Trigger::Command(command) => {
+            let pairs = if with_durations { 2 } else { 1 };
+            reply.array(2 * pairs);
+            reply.text("trigger");
+            reply.bulk(&command.name);
+            if with_durations {
+                reply.text("inorder");
+                reply.integer(i64::from(command.in_order));
+            }
+        }
+        Trigger::Stream(stream) => write_stream(stream, compat, reply),
+    }
+    if let Some(stream) = stream {
+        reply.text("status");
+        reply.text(stream.status.name());
+    }
+}
+
+fn write_durations(registration: &Registration, reply: &mut ReplyWriter) {
+    let statistics = &registration.statistics;
+    reply.text("lastRunDurationMS");
+    reply.integer(statistics.last_ms as i64);
+    reply.text("totalRunDurationMS");
+    reply.integer(statistics.total_ms as i64);
+    reply.text("avgRunDurationMS");
+    reply.double(statistics.average_of(statistics.total_ms as f64));
+}
+
+fn write_keys(keys: &KeysTrigger, reply: &mut ReplyWriter) {
+    reply.array(8);
+    reply.text("regex");
+    reply.bulk(&keys.pattern.text());
+    reply.text("eventTypes");
+    match &keys.events {
+        Some(events) => write_texts(events.iter().map(|event| &**event), reply),
+        None => reply.null_array(),
+    }
+    reply.text("keyTypes");
+    match &keys.types {
+        Some(types) => write_texts(types.names().iter().copied(), reply),
+        None => reply.null_array(),
+    }
+    reply.text("hookCommands");
+    reply.null_array();
+}
+
+fn write_texts<'a>(texts: impl ExactSizeIterator<Item = &'a str>, reply: &mut ReplyWriter) {
+    reply.array(texts.len());
+    texts.for_each(|text| reply.text(text));
+}
+
+fn write_stream(stream: &StreamTrigger, compat: ReplyCompat, reply: &mut ReplyWriter) {
+    let with_policy = compat == ReplyCompat::V1_2_13;
+    reply.array(if with_policy { 12 } else { 6 });
+    reply.text("batchSize");
+    reply.integer(stream.batch as i64);
+    reply.text("durationMS");
+    reply.integer(stream.duration_ms);
+    reply.text("stream");
+    reply.bulk(&stream.pattern.text());
+    if with_policy {
+        reply.text("trimStream");
+        reply.integer(i64::from(stream.trims));
+        reply.text("onFailedPolicy");
+        reply.text(stream.policy.name());
+        reply.text("retryInterval");
+        reply.integer(stream.retry_s);
+    }
+}
+
+/// What a client of the time finds in a registration's private data: a Python literal in 1.2.1, nearly one in 1.2.13.
+fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompat) -> String {
+    let session = &engine.sessions.by_number[&registration.session];
+    if compat == ReplyCompat::V1_2_1 {
+        return format!("{{'sessionId':'{}', 'depsList':[]}}", session.name);
+    }
+    let number = registration.session;
+    let linked = engine.sessions.by_name.get(&session.name) == Some(&number);
+    let ids: Vec<String> = engine
+        .registrations
+        .listed()
+        .filter(|(_, other)| other.session == number)
+        .map(|(number, _)| format!("'{}'", engine.identifiers.text(number.0)))
+        .collect();
+    format!(
+        "{{'sessionName':'{}', 'sessionDescription':'{}', 'refCount': {}, 'linkedTo': {}, \
+         'dead': {}, 'isInstallationNeeded':0, 'registrationsList':[{}], 'depsList':[]}}",
+        session.name,
+        session.description.as_deref().unwrap_or("null"),
+        ids.len() + session.unfinished,
+        if linked { "primary" } else { "None" },
+        !linked,
+        ids.join(", "),
+    )
+}

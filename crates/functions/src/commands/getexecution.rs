@@ -1,0 +1,81 @@
+use super::{Call, Command, NO_EXECUTION, Refusal, spec};
+use crate::engine::{Answer, Engine};
+use crate::plan::StepKind;
+
+pub(crate) const COMMAND: Command = Command {
+    spec: spec("rg.getexecution", "Describes an execution.", "id [SHARD|CLUSTER]"),
+    args: 1..=2,
+    run,
+};
+
+/// RG.GETEXECUTION id [SHARD|CLUSTER]
+fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
+    let (_, execution) = engine.find_execution(call.args[0], NO_EXECUTION)?;
+    match call.args.get(1) {
+        Some(word) if word.eq_ignore_ascii_case(b"CLUSTER") => {
+            return Err("no cluster detected - use `RG.GETEXECUTION <id> [SHARD]` instead".into());
+        }
+        Some(word) if !word.eq_ignore_ascii_case(b"SHARD") => {
+            return Err("unknown subcommand".into());
+        }
+        _ => {}
+    }
+
+    let reply = &mut call.reply;
+    reply.array(1);
+    reply.array(4);
+    reply.text("shard_id");
+    reply.text(engine.identifiers.node());
+    reply.text("execution_plan");
+    reply.array(16);
+    reply.text("status");
+    reply.text(execution.shown_status().name());
+    // Acknowledgements of other shards: there are none.
+    for counter in ["shards_received", "shards_completed"] {
+        reply.text(counter);
+        reply.integer(0);
+    }
+    let is_over = execution.status.is_over();
+    reply.text("results");
+    reply.integer(if is_over { execution.results.len() as i64 } else { -1 });
+    reply.text("errors");
+    let errors = if is_over { &execution.errors[..] } else { &[] };
+    reply.array(errors.len());
+    errors.iter().for_each(|error| reply.text(error));
+    reply.text("total_duration");
+    reply.integer((execution.total_us / 1000) as i64);
+    reply.text("read_duration");
+    reply.integer((execution.read_us / 1000) as i64);
+    reply.text("steps");
+    reply.array(execution.plan.steps.len());
+    for step in execution.plan.steps.iter().rev() {
+        reply.array(8);
+        for (name, value) in
+            [("type", kind_name(step.kind)), ("name", &step.name), ("arg", &step.argument)]
+        {
+            reply.text(name);
+            reply.text(value);
+            if name == "type" {
+                reply.text("duration");
+                reply.integer(0);
+            }
+        }
+    }
+    Ok(Answer::Ready)
+}
+
+/// A step's type in RedisGears' words.
+fn kind_name(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Map | StepKind::ToText => "map",
+        StepKind::Filter => "filter",
+        StepKind::FlatMap => "flatmap",
+        StepKind::ForEach => "foreach",
+        StepKind::Accumulate | StepKind::Count => "accumulate",
+        StepKind::GroupBy | StepKind::LocalGroupBy => "accumulatebykey",
+        StepKind::BatchGroupBy => "group",
+        StepKind::Repartition => "repartition",
+        StepKind::Collect => "collect",
+        StepKind::Limit { .. } => "limit",
+    }
+}

@@ -1,0 +1,212 @@
+//! The engine as its host sees it: commands, events and messages go in; replies and calls of workers come out.
+//!
+//! # The life of a function
+//!
+//! 1. RG.PYEXECUTE begins a session: a worker takes the script (`commands/pyexecute`, `session`).
+//! 2. `run()` and `register()` arrive as messages while the script runs; they are checked and put aside
+//!    (`registrations/accept`, `requests`).
+//! 3. The script ends: registrations take effect, the run starts (`session`).
+//! 4. A run reads in slices that `work` grants (`execution/reading`); steps that need no Python happen on the way
+//!    (`operators`), the others in the worker.
+//! 5. An event, a stream entry or RG.TRIGGER starts an execution of a registration (`registrations/dispatch`).
+//! 6. An execution ends in one place, whatever ended it (`execution/life`): statistics, replies, what is kept.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use resp::{Protocol, ReplyWriter};
+
+use crate::atomic::Atomic;
+use crate::config::Config;
+use crate::deadlines::Due;
+use crate::execution::Execution;
+use crate::host::{ClientId, EventInterest, Host};
+use crate::identifier::{Identifiers, RegistrationNumber};
+use crate::registrations::{EventNames, Registrations, StreamSearch};
+use crate::session::Sessions;
+use crate::worker::{ExecutionId, FromWorker, WorkerId, Workers};
+
+/// Both doors, lent for one call.
+pub struct Doors<'a> {
+    pub host: &'a mut dyn Host,
+    pub workers: &'a mut dyn Workers,
+}
+
+/// Whether a command has been answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The reply is written.
+    Ready,
+    /// The reply comes through [`Host::reply`].
+    Later,
+}
+
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) identifiers: Identifiers,
+    pub(crate) sessions: Sessions,
+    pub(crate) registrations: Registrations,
+    /// In the order of their creation.
+    pub(crate) executions: BTreeMap<ExecutionId, Execution>,
+    /// Those that MaxExecutions counts.
+    pub(crate) listed: BTreeSet<ExecutionId>,
+    /// Executions that have something to read, in turn.
+    pub(crate) reading: VecDeque<ExecutionId>,
+    /// Registrations that have something to start, in turn.
+    pub(crate) ready: VecDeque<RegistrationNumber>,
+    /// Walks for streams that are there already.
+    pub(crate) searches: VecDeque<StreamSearch>,
+    /// Executions of registrations that wait.
+    pub(crate) queued: usize,
+    pub(crate) deadlines: BTreeSet<(i64, Due)>,
+    /// A look at the limits is among the deadlines.
+    pub(crate) watches_limits: bool,
+    pub(crate) atomic: Atomic,
+    pub(crate) event_names: EventNames,
+    /// Scratch of `key_event`.
+    pub(crate) concerned: Vec<RegistrationNumber>,
+    /// Scratch for replies.
+    pub(crate) wire: Vec<u8>,
+    pub(crate) interest: EventInterest,
+    /// This process's name for RG.HELLO, once asked for.
+    pub(crate) run_id: Option<String>,
+    pub(crate) memory: crate::commands::MemoryAccount,
+}
+
+impl Engine {
+    pub fn new(config: Config) -> Engine {
+        Engine {
+            config,
+            identifiers: Identifiers::new(),
+            sessions: Sessions::default(),
+            registrations: Registrations::default(),
+            executions: BTreeMap::new(),
+            listed: BTreeSet::new(),
+            reading: VecDeque::new(),
+            ready: VecDeque::new(),
+            searches: VecDeque::new(),
+            queued: 0,
+            deadlines: BTreeSet::new(),
+            watches_limits: false,
+            atomic: Atomic::default(),
+            event_names: EventNames::default(),
+            concerned: Vec::new(),
+            wire: Vec::new(),
+            interest: EventInterest::default(),
+            run_id: None,
+            memory: Default::default(),
+        }
+    }
+
+    /// Messages of a worker. Those of one that is gone are dropped.
+    pub fn from_worker(&mut self, doors: &mut Doors, worker: WorkerId, message: FromWorker) {
+        let Some(session) = self.sessions.by_worker.get(&worker).copied() else { return };
+        match message {
+            FromWorker::Progress {
+                execution,
+                records,
+                errors,
+                satisfied,
+                done,
+                consumed,
+                busy_us: _,
+            } => {
+                if self.executions.get(&execution).is_some_and(|known| known.session == session) {
+                    let wants_more = !satisfied && errors.is_empty();
+                    self.progress(doors, execution, records, errors, consumed);
+                    if done {
+                        self.finish(doors, execution, crate::execution::Status::Done);
+                    } else {
+                        self.read_on(doors, execution, wants_more);
+                    }
+                }
+            }
+            FromWorker::ScriptDone { error } => self.script_done(doors, session, error),
+            FromWorker::Run { token, function, plan, kwargs } => {
+                let answer = self.requested_run(doors, session, function, plan, &kwargs);
+                doors.workers.answer(worker, token, answer);
+            }
+            FromWorker::Register { token, function, plan, kwargs, pickle } => {
+                let answer =
+                    self.requested_registration(doors, session, function, plan, &kwargs, pickle);
+                doors.workers.answer(worker, token, answer);
+            }
+            FromWorker::Loaded { error } => self.loaded(doors, session, error),
+            FromWorker::Execute { token, execution: _, args } => {
+                self.requested_command(doors, worker, token, &args);
+            }
+            FromWorker::AtomicBegin { token } => self.atomic_begin(doors, worker, token),
+            FromWorker::AtomicEnd { token } => self.atomic_end(doors, worker, token),
+            FromWorker::ConfigGet { token, key } => {
+                let answer = self.requested_option(&key);
+                doors.workers.answer(worker, token, Ok(answer));
+            }
+            FromWorker::Log { level, message } => {
+                doors.host.log(level, &format!("GEARS: {message}"));
+            }
+            FromWorker::Exited { reason } => {
+                self.worker_gone(doors, session, &reason.to_string());
+            }
+        }
+    }
+
+    /// The client takes no reply any more. What it started goes on.
+    pub fn client_gone(&mut self, client: ClientId) {
+        for session in self.sessions.by_number.values_mut() {
+            if let Some(script) = &mut session.script
+                && script.client == Some(client)
+            {
+                script.client = None;
+            }
+        }
+        for execution in self.executions.values_mut() {
+            if execution.client == Some(client) {
+                execution.client = None;
+            }
+            execution.waiting.retain(|waiting| waiting.client() != client);
+        }
+    }
+
+    /// Whether `work` has something to do.
+    pub fn has_work(&self) -> bool {
+        self.lease().is_none()
+            && !(self.ready.is_empty() && self.reading.is_empty() && self.searches.is_empty())
+    }
+
+    /// Starts executions and reads for them until the budget is used up. Every kind of work has its turn.
+    pub fn work(&mut self, doors: &mut Doors, budget_us: u64) {
+        let end_us = doors.host.monotonic_us() + budget_us;
+        while self.has_work() {
+            if let Some(number) = self.ready.pop_front() {
+                self.dispatch(doors, number);
+            }
+            if let Some(search) = self.searches.pop_front() {
+                self.search_streams(doors, search);
+            }
+            if let Some(id) = self.reading.pop_front() {
+                self.read_slice(doors, id, end_us);
+            }
+            if doors.host.monotonic_us() >= end_us {
+                return;
+            }
+        }
+    }
+
+    /// Tells the host what events to hand in, when that has changed.
+    pub(crate) fn tell_interest(&mut self, doors: &mut Doors) {
+        let interest = self.registrations.interest();
+        if interest != self.interest {
+            self.interest = interest;
+            doors.host.watch_events(interest);
+        }
+    }
+
+    /// An execution that is known to be there.
+    pub(crate) fn execution(&mut self, id: ExecutionId) -> &mut Execution {
+        self.executions.get_mut(&id).expect("it was just created or found")
+    }
+}
+
+/// Workers and late replies speak RESP2.
+pub(crate) fn reply_to(wire: &mut Vec<u8>) -> ReplyWriter<'_> {
+    ReplyWriter::new(wire, Protocol::Resp2)
+}

@@ -1,0 +1,25 @@
+//! The engine's section of INFO.
+
+use std::fmt::Write;
+
+use crate::engine::{Doors, Engine};
+
+impl Engine {
+    /// Appends the lines of `INFO rg`, its title not among them.
+    pub fn info(&mut self, doors: &mut Doors, out: &mut String) {
+        let memory = self.memory(doors);
+        let registrations = self.registrations.listed().count();
+        for (name, value) in [
+            ("nexecutions", self.executions.len() as u64),
+            ("nregistrations", registrations as u64),
+            ("TotalAllocated", memory.total),
+            ("PeakAllocated", memory.peak),
+            ("CurrAllocated", memory.current),
+            ("nsessions", self.sessions.by_number.len() as u64),
+            ("nworkers", self.sessions.by_worker.len() as u64),
+            ("queued", self.queued as u64),
+        ] {
+            writeln!(out, "rg_{name}:{value}\r").expect("a String takes whatever is written");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! `run()` and `register()` calls, checked: what they ask for, or the text that Python raises.
+
+use super::{
+    CommandTrigger, FailurePolicy, KeyTypes, KeysTrigger, Mode, Pattern, StreamTrigger, Trigger,
+};
+use crate::host::Projection;
+use crate::plan::{Argument, Plan};
+use crate::readers::{Reader, Shape, Walk, text};
+
+/// A registration that passed all checks but those against other registrations.
+pub(crate) struct Accepted {
+    pub(crate) mode: Mode,
+    pub(crate) trigger: Trigger,
+}
+
+/// The keyword arguments of one call. `None` counts as not given; names that nobody knows are ignored, as ever.
+struct Keywords<'a>(&'a [(String, Argument)]);
+
+impl<'a> Keywords<'a> {
+    fn get(&self, name: &str) -> Option<&'a Argument> {
+        let given = self.0.iter().find(|(given, _)| given == name);
+        given.map(|(_, value)| value).filter(|value| **value != Argument::None)
+    }
+
+    fn text(&self, name: &str, error: &str) -> Result<Option<&'a [u8]>, String> {
+        self.get(name).map(|value| text(value).ok_or_else(|| error.into())).transpose()
+    }
+
+    fn flag(&self, name: &str, default: bool, error: &str) -> Result<bool, String> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(Argument::Bool(value)) => Ok(*value),
+            Some(_) => Err(error.into()),
+        }
+    }
+
+    fn number(&self, name: &str, default: i64, error: &str) -> Result<i64, String> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(Argument::Int(value)) => Ok(*value),
+            Some(_) => Err(error.into()),
+        }
+    }
+
+    /// An iterable of texts; `None` if it was not given.
+    fn texts(&self, name: &str, plural: &str, one: &str) -> Result<Option<Vec<&'a [u8]>>, String> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let (Argument::List(items) | Argument::Tuple(items) | Argument::Set(items)) = value else {
+            return Err(format!("given {plural} is not iterable"));
+        };
+        let texts: Option<Vec<&[u8]>> = items.iter().map(text).collect();
+        texts.map(Some).ok_or_else(|| format!("given {one} is not string"))
+    }
+}
+
+/// How a `run()` goes over its reader.
+pub(crate) fn accept_run(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Walk, String> {
+    let keywords = Keywords(kwargs);
+    let reader = Reader::named(&plan.reader).ok_or("The given reader does not exists")?;
+    run_mode(&keywords)?;
+    Ok(match reader {
+        Reader::Keys => {
+            let reads = keywords.flag("readValue", true, "readValue value is not boolean")?;
+            let projection = if reads { Projection::KeyAndValue } else { Projection::Key };
+            walk_keys(plan, &keywords, Shape::Record(projection))?
+        }
+        Reader::KeysOnly => walk_keys(plan, &keywords, Shape::BareKey)?,
+        Reader::Stream => {
+            let key = match &plan.argument {
+                Argument::None => b"*",
+                key => text(key).ok_or("stream argument must be a string")?,
+            };
+            let from = keywords.text("fromId", "fromId argument must be a string")?;
+            let from = String::from_utf8_lossy(from.unwrap_or(b"0-0")).into_owned();
+            Walk::Stream { key: key.into(), from }
+        }
+        Reader::Python => Walk::Callback,
+        Reader::ShardsId => Walk::ShardId,
+        Reader::Command => return Err("Given reader do not support run or not exists".into()),
+    })
+}
+
+fn run_mode(keywords: &Keywords) -> Result<(), String> {
+    match keywords.text("mode", "execution mode must be a string")? {
+        None | Some(b"async" | b"async_local") => Ok(()),
+        Some(_) => Err("unknown execution mode".into()),
+    }
+}
+
+fn walk_keys(plan: &Plan, keywords: &Keywords, shape: Shape) -> Result<Walk, String> {
+    let pattern = match &plan.argument {
+        Argument::None => b"*",
+        pattern => text(pattern).ok_or("regex argument must be a string")?,
+    };
+    if keywords.flag("noScan", false, "exactMatch value is not boolean")? {
+        return Ok(Walk::One { key: pattern.into(), shape });
+    }
+    let pattern = (pattern != b"*").then(|| pattern.into());
+    Ok(Walk::Scan { pattern, cursor: 0, shape })
+}
+
+/// What a `register()` waits for.
+pub(crate) fn accept(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Accepted, String> {
+    let keywords = Keywords(kwargs);
+    let reader = Reader::named(&plan.reader)
+        .ok_or("given reader does not exists or does not support register")?;
+    let mode = match keywords.text("mode", "execution mode must be a string")? {
+        None | Some(b"async") => Mode::Async,
+        Some(b"async_local") => Mode::AsyncLocal,
+        Some(b"sync") => {
+            return Err("mode='sync' is not supported by this server yet: use async or \
+                        async_local"
+                .into());
+        }
+        Some(_) => return Err("unknown execution mode".into()),
+    };
+    let trigger = match reader {
+        Reader::Keys => Trigger::Keys(accept_keys(plan, &keywords)?),
+        Reader::Stream => Trigger::Stream(accept_stream(plan, &keywords)?),
+        Reader::Command => Trigger::Command(accept_command(&keywords)?),
+        Reader::KeysOnly | Reader::Python | Reader::ShardsId => {
+            return Err("reader does not support register".into());
+        }
+    };
+    Ok(Accepted { mode, trigger })
+}
+
+fn pattern(plan: &Plan, keywords: &Keywords) -> Result<Pattern, String> {
+    const NOT_TEXT: &str = "regex argument must be a string";
+    let prefix = match (keywords.text("regex", NOT_TEXT)?, keywords.text("prefix", NOT_TEXT)?) {
+        (Some(regex), _) => regex,
+        (None, Some(prefix)) => prefix,
+        (None, None) => match &plan.argument {
+            Argument::None => b"*",
+            argument => text(argument).ok_or(NOT_TEXT)?,
+        },
+    };
+    Ok(Pattern::parse(prefix))
+}
+
+fn accept_keys(plan: &Plan, keywords: &Keywords) -> Result<KeysTrigger, String> {
+    let pattern = pattern(plan, keywords)?;
+    let events = keywords.texts("eventTypes", "eventTypes", "event type")?;
+    let events = events.filter(|events| !events.is_empty()).map(|events| {
+        let lower = |event: &[u8]| String::from_utf8_lossy(event).to_ascii_lowercase().into();
+        events.into_iter().map(lower).collect()
+    });
+    let types = keywords.texts("keyTypes", "keyTypes", "key type")?;
+    let types = types.filter(|types| !types.is_empty()).map(KeyTypes::parse).transpose()?;
+    let commands = keywords.texts("commands", "commands", "command type")?;
+    if commands.is_some_and(|commands| !commands.is_empty()) {
+        return Err("commands=... is not supported by this server yet".into());
+    }
+    let reads = keywords.flag("readValue", true, "readValue is not boolean")?;
+    let projection = if reads { Projection::KeyAndValue } else { Projection::Key };
+    Ok(KeysTrigger { pattern, events, types, projection })
+}
+
+fn accept_command(keywords: &Keywords) -> Result<CommandTrigger, String> {
+    let trigger = keywords.text("trigger", "trigger argument is not string")?;
+    let hook = keywords.text("hook", "hook argument is not string")?;
+    let prefix = keywords.text("keyprefix", "keyprefix argument is not string")?;
+    let in_order = keywords.flag("inorder", false, "inorder argument is be boolean")?;
+    match (trigger, hook) {
+        (Some(_), Some(_)) => {
+            Err("trigger argument can not be given with keyprefix or hook".into())
+        }
+        (Some(_), None) if prefix.is_some() => {
+            Err("trigger argument can not be given with keyprefix or hook".into())
+        }
+        (Some(name), None) => Ok(CommandTrigger { name: name.into(), in_order }),
+        (None, Some(_)) => Err("command hooks are not supported by this server yet".into()),
+        (None, None) => Err("no trigger or hook argument was given".into()),
+    }
+}
+
+fn accept_stream(plan: &Plan, keywords: &Keywords) -> Result<StreamTrigger, String> {
+    let batch = keywords.number("batch", 1, "batch argument must be a number")?;
+    let duration_ms = keywords.number("duration", 0, "duration argument must be a number")?;
+    let policy = match keywords.get("onFailedPolicy") {
+        None => FailurePolicy::Continue,
+        Some(policy) => {
+            let policy = text(policy)
+                .ok_or("onFailedPolicy must be a string (Continue/Abort/Retry)")?
+                .to_ascii_lowercase();
+            match policy.as_slice() {
+                b"continue" => FailurePolicy::Continue,
+                b"abort" => FailurePolicy::Abort,
+                b"retry" => FailurePolicy::Retry,
+                _ => return Err("onFailedPolicy must be Continue/Abort/Retry".into()),
+            }
+        }
+    };
+    const RETRY: &str = "retryInterval argument must be a number";
+    let retry_s = keywords.number("onFailedRetryInterval", 1, RETRY)?;
+    let trims = keywords.flag("trimStream", true, "pyTrimmStream argument must be a boolean")?;
+    Ok(StreamTrigger::new(
+        pattern(plan, keywords)?,
+        u64::try_from(batch).unwrap_or(1).max(1),
+        duration_ms.max(0),
+        policy,
+        retry_s.max(0),
+        trims,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(reader: &str, argument: Argument) -> Plan {
+        Plan { reader: reader.into(), argument, description: None, steps: vec![] }
+    }
+
+    fn text(value: &str) -> Argument {
+        Argument::Text(value.into())
+    }
+
+    fn refusal(reader: &str, kwargs: &[(&str, Argument)]) -> String {
+        let kwargs: Vec<_> =
+            kwargs.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        match accept(&plan(reader, Argument::None), &kwargs) {
+            Ok(_) => String::new(),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_of_register_are_refused_in_redisgears_words() {
+        let list = |item| Argument::List(vec![item]);
+        let one = Argument::Int(1);
+        for (reader, name, value, error) in [
+            ("KeysReader", "prefix", one.clone(), "regex argument must be a string"),
+            ("KeysReader", "eventTypes", one.clone(), "given eventTypes is not iterable"),
+            ("KeysReader", "eventTypes", list(one.clone()), "given event type is not string"),
+            ("KeysReader", "keyTypes", list(text("x")), "unknown key type"),
+            ("KeysReader", "readValue", one.clone(), "readValue is not boolean"),
+            ("KeysReader", "mode", text("x"), "unknown execution mode"),
+            ("KeysReader", "mode", one.clone(), "execution mode must be a string"),
+            ("CommandReader", "trigger", one.clone(), "trigger argument is not string"),
+            ("CommandReader", "x", one.clone(), "no trigger or hook argument was given"),
+            ("StreamReader", "batch", text("x"), "batch argument must be a number"),
+            (
+                "StreamReader",
+                "onFailedPolicy",
+                text("x"),
+                "onFailedPolicy must be Continue/Abort/Retry",
+            ),
+            ("PythonReader", "x", one.clone(), "reader does not support register"),
+            ("NoReader", "x", one, "given reader does not exists or does not support register"),
+        ] {
+            assert_eq!(refusal(reader, &[(name, value)]), error);
+        }
+    }
+
+    #[test]
+    fn none_counts_as_not_given_and_unknown_names_are_ignored() {
+        assert_eq!(
+            refusal("KeysReader", &[("eventTypes", Argument::None), ("noScan", text("x"))]),
+            ""
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_refused_in_clear_words() {
+        let sync = refusal("CommandReader", &[("trigger", text("t")), ("mode", text("sync"))]);
+        assert!(sync.contains("not supported"), "{sync}");
+        let hook = refusal("CommandReader", &[("hook", text("get"))]);
+        assert!(hook.contains("not supported"), "{hook}");
+    }
+
+    #[test]
+    fn a_run_takes_its_pattern_and_reads_values_unless_told_otherwise() {
+        let walk = accept_run(&plan("KeysReader", text("user:*")), &[]);
+        let shape = Shape::Record(Projection::KeyAndValue);
+        assert_eq!(walk, Ok(Walk::Scan { pattern: Some(b"user:*"[..].into()), cursor: 0, shape }));
+
+        let kwargs = [("noScan".into(), Argument::Bool(true))];
+        let walk = accept_run(&plan("KeysOnlyReader", text("k")), &kwargs);
+        assert_eq!(walk, Ok(Walk::One { key: b"k"[..].into(), shape: Shape::BareKey }));
+    }
+
+    #[test]
+    fn a_command_reader_cannot_be_run() {
+        let refused = accept_run(&plan("CommandReader", Argument::None), &[]);
+        assert_eq!(refused, Err("Given reader do not support run or not exists".into()));
+    }
+}

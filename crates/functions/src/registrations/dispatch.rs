@@ -1,0 +1,275 @@
+//! From an event to a worker: executions wait in their registration's queue until the session can take them.
+
+use super::{Mode, Outcome, Trigger};
+use crate::config::Key;
+use crate::engine::{Doors, Engine};
+use crate::execution::{Arguments, Execution, Input, Origin, Status};
+use crate::host::{ClientId, Projection};
+use crate::identifier::RegistrationNumber;
+use crate::readers::stream;
+use crate::worker::ExecutionId;
+
+/// Executions of one registration that start before the next registration has its turn.
+const TURN: usize = 256;
+
+/// As many executions wait as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueueFull;
+
+impl Engine {
+    /// Queues an execution of a registration; `work` starts it.
+    pub(crate) fn enqueue(
+        &mut self,
+        number: RegistrationNumber,
+        input: Input,
+    ) -> Result<ExecutionId, QueueFull> {
+        let max = self.config.size(Key::FunctionQueueMax);
+        let registration = self.registrations.by_number.get_mut(&number);
+        let registration = registration.expect("only what is registered is triggered");
+        registration.statistics.triggered += 1;
+        if self.queued >= max {
+            let why = queue_full_text(max);
+            registration.statistics.ended(Outcome::Aborted(Some(&why)), 0);
+            return Err(QueueFull);
+        }
+        let execution = Execution::new(
+            registration.session,
+            registration.function,
+            registration.plan.clone(),
+            Origin::Registration(number),
+            input,
+        );
+        let is_listed = !matches!(registration.trigger, Trigger::Command(_));
+        let id = self.identifiers.next_execution();
+        registration.pending.push_back(id);
+        self.queued += 1;
+        self.add_execution(id, execution, is_listed);
+        self.mark_ready(number);
+        Ok(id)
+    }
+
+    /// RG.TRIGGER: straight to the worker when nothing stands before it.
+    pub(crate) fn trigger(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        client: ClientId,
+        args: &[&[u8]],
+    ) -> Result<(), QueueFull> {
+        let registration = &self.registrations.by_number[&number];
+        let session = &self.sessions.by_number[&registration.session];
+        let must_wait =
+            !registration.pending.is_empty() || !registration.may_start() || !session.accepts();
+        if must_wait {
+            let id = self.enqueue(number, Input::Command(Arguments::pack(args)))?;
+            self.execution(id).client = Some(client);
+            return Ok(());
+        }
+
+        let registration = self.registrations.by_number.get_mut(&number);
+        let registration = registration.expect("it was there a moment ago");
+        registration.statistics.triggered += 1;
+        let mut execution = Execution::new(
+            registration.session,
+            registration.function,
+            registration.plan.clone(),
+            Origin::Registration(number),
+            Input::None,
+        );
+        execution.client = Some(client);
+        let id = self.identifiers.next_execution();
+        self.add_execution(id, execution, false);
+        self.invoke(doors, id, &mut |_, sink| sink.command(&mut args.iter().copied()));
+        Ok(())
+    }
+
+    /// The registration has executions that may start.
+    pub(crate) fn mark_ready(&mut self, number: RegistrationNumber) {
+        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        if !registration.ready && !registration.pending.is_empty() && registration.may_start() {
+            registration.ready = true;
+            self.ready.push_back(number);
+        }
+    }
+
+    /// Starts executions of one registration, as many as its session takes in one turn.
+    pub(crate) fn dispatch(&mut self, doors: &mut Doors, number: RegistrationNumber) {
+        if let Some(registration) = self.registrations.by_number.get_mut(&number) {
+            registration.ready = false;
+        }
+        for _ in 0..TURN {
+            let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+            let session = &self.sessions.by_number[&registration.session];
+            if !registration.may_start() || !session.accepts() {
+                return;
+            }
+            let Some(id) = registration.pending.pop_front() else { return };
+            self.queued -= 1;
+            self.start_queued(doors, number, id);
+        }
+        self.mark_ready(number);
+    }
+
+    fn start_queued(&mut self, doors: &mut Doors, number: RegistrationNumber, id: ExecutionId) {
+        match std::mem::replace(&mut self.execution(id).input, Input::None) {
+            Input::Command(args) => {
+                self.invoke(doors, id, &mut |_, sink| sink.command(&mut args.iter()));
+            }
+            Input::Event { key, event } => {
+                let projection = match &self.registrations.by_number[&number].trigger {
+                    Trigger::Keys(keys) => keys.projection,
+                    Trigger::Command(_) | Trigger::Stream(_) => Projection::KeyAndValue,
+                };
+                let name: Box<str> = self.event_names.text(event).into();
+                // The value is read now: what counts is the state when the execution starts.
+                self.invoke(doors, id, &mut |doors, sink| match projection {
+                    Projection::Key => sink.key(&key, None, Some(&name)),
+                    Projection::KeyAndValue => doors.read(&key, projection, &mut |value| {
+                        sink.key(&key, Some(value), Some(&name));
+                    }),
+                });
+            }
+            Input::Stream(mut run) => {
+                let entries = stream::read_group(doors.host, &run);
+                if let Ok(entries) = &entries {
+                    run.read = entries.iter().map(|entry| entry.id.clone()).collect();
+                    self.stream_was_read(number, &run, doors.host.now_ms());
+                }
+                let key = run.key.clone();
+                self.execution(id).input = Input::Stream(run);
+                match entries {
+                    Ok(entries) if entries.is_empty() => self.finish(doors, id, Status::Done),
+                    Ok(entries) => self.invoke(doors, id, &mut |_, sink| {
+                        entries.iter().for_each(|entry| entry.put(&key, sink));
+                    }),
+                    Err(error) => {
+                        self.execution(id).errors.push(error);
+                        self.finish(doors, id, Status::Done);
+                    }
+                }
+            }
+            Input::None | Input::Batch(_) => unreachable!("registrations start no other execution"),
+        }
+    }
+
+    /// Sends an execution to its worker, with all it reads.
+    fn invoke(
+        &mut self,
+        doors: &mut Doors,
+        id: ExecutionId,
+        fill: &mut dyn FnMut(&mut dyn crate::host::Host, &mut dyn crate::worker::RecordSink),
+    ) {
+        let now_us = doors.host.monotonic_us();
+        let execution = self.executions.get_mut(&id).expect("it is being started");
+        let session = self.sessions.by_number.get_mut(&execution.session);
+        let session = session.expect("a session outlives its executions");
+        let worker = session.worker().expect("a session that accepts has a worker");
+
+        execution.status = Status::Running;
+        session.order.push_back(id);
+        if session.order.len() <= self.config.size(Key::ExecutionThreads) {
+            execution.started_us = Some(now_us);
+        }
+        if let Origin::Registration(number) = execution.origin
+            && let Some(registration) = self.registrations.by_number.get_mut(&number)
+        {
+            registration.in_flight += 1;
+        }
+        let Doors { host, workers } = doors;
+        workers.invoke(worker, id, execution.function, &mut |sink| fill(*host, sink));
+        self.watch_limits(doors);
+    }
+
+    /// Drops the executions of a registration that have not started.
+    pub(crate) fn abort_pending(&mut self, doors: &mut Doors, number: RegistrationNumber) {
+        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        let pending = std::mem::take(&mut registration.pending);
+        self.queued -= pending.len();
+        for id in pending {
+            self.finish(doors, id, Status::Aborted);
+        }
+        for id in self.waiting_in_worker(number) {
+            self.abort_waiting_in_worker(doors, id);
+        }
+    }
+
+    /// Invocations of a registration that the worker has, but no thread of it.
+    fn waiting_in_worker(&self, number: RegistrationNumber) -> Vec<ExecutionId> {
+        let Some(registration) = self.registrations.by_number.get(&number) else {
+            return Vec::new();
+        };
+        let order = &self.sessions.by_number[&registration.session].order;
+        let waits = |id: &&ExecutionId| {
+            let execution = &self.executions[id];
+            execution.origin == Origin::Registration(number) && execution.started_us.is_none()
+        };
+        order.iter().filter(waits).copied().collect()
+    }
+
+    /// The worker is told to stop it as soon as it starts; for everybody else it is over now.
+    pub(crate) fn abort_waiting_in_worker(&mut self, doors: &mut Doors, id: ExecutionId) {
+        let session = self.execution(id).session;
+        if let Some(worker) = self.sessions.by_number[&session].worker() {
+            doors.workers.abort(worker, id);
+        }
+        self.finish(doors, id, Status::Aborted);
+    }
+
+    /// Ends a registration. What its executions still do, they do to the end.
+    pub(crate) fn unregister(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        pending: Pending,
+    ) {
+        self.registrations.retire(number);
+        self.tell_interest(doors);
+        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        let is_stream = matches!(registration.trigger, Trigger::Stream(_));
+        for id in std::mem::take(&mut registration.kept) {
+            self.forget_execution(id);
+        }
+        if pending == Pending::Abort || is_stream {
+            self.abort_pending(doors, number);
+        }
+        self.drop_if_drained(doors, number);
+    }
+
+    /// The last trace of an ended registration goes with its last execution, and the session with its last registration.
+    pub(crate) fn drop_if_drained(&mut self, doors: &mut Doors, number: RegistrationNumber) {
+        let Some(registration) = self.registrations.by_number.get(&number) else { return };
+        let is_drained = registration.pending.is_empty() && registration.in_flight == 0;
+        if !registration.retired || !is_drained {
+            return;
+        }
+        let (session, function) = (registration.session, registration.function);
+        self.registrations.by_number.remove(&number);
+        if let Some(session) = self.sessions.by_number.get_mut(&session) {
+            session.registrations.retain(|other| *other != number);
+            if let Some(worker) = session.worker() {
+                doors.workers.forget(worker, function);
+            }
+        }
+        self.end_session_if_idle(doors, session);
+    }
+}
+
+/// What becomes of executions that have not started when their registration ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    Keep,
+    Abort,
+}
+
+pub(crate) fn queue_full_text(max: usize) -> String {
+    format!("function-queue-max is reached: {max} executions wait")
+}
+
+impl Mode {
+    /// Whether RG.TRIGGER of it must be able to block.
+    pub(crate) fn blocks(self) -> bool {
+        match self {
+            Mode::Async | Mode::AsyncLocal => true,
+        }
+    }
+}

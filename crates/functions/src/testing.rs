@@ -1,0 +1,470 @@
+//! An engine between two doors that the test holds: data and workers that only remember and play back.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::engine::{Answer, Doors, Engine};
+use crate::host::{ClientId, EventInterest, Host, Level, Projection, Value};
+use crate::plan::{Argument, Plan, Step, StepKind};
+use crate::worker::{
+    ExecutionId, ExitReason, FromWorker, FunctionId, RecordSink, SessionSpec, Source, Token, Usage,
+    WorkerId, Workers,
+};
+
+/// Who sends the commands of a test, unless it says otherwise.
+pub(crate) const CLIENT: ClientId = ClientId(7);
+
+/// The session and worker that a test's first script gets.
+pub(crate) const WORKER: WorkerId = WorkerId(0);
+
+pub(crate) struct Stage {
+    pub(crate) engine: Engine,
+    pub(crate) host: Data,
+    pub(crate) workers: Cast,
+}
+
+/// String keys, scripted replies, and a clock that the test sets.
+#[derive(Default)]
+pub(crate) struct Data {
+    pub(crate) keys: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) now_ms: i64,
+    /// What each look at the monotonic clock adds to it.
+    pub(crate) look_us: u64,
+    pub(crate) monotonic_us: u64,
+    /// Replies to commands by their text; others are answered with `+OK`.
+    pub(crate) answers: BTreeMap<String, String>,
+    pub(crate) calls: Vec<String>,
+    pub(crate) replies: Vec<(u64, String)>,
+    pub(crate) logs: Vec<String>,
+    pub(crate) interest: EventInterest,
+    pub(crate) scans_with_values: usize,
+    randoms: u8,
+}
+
+impl Host for Data {
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.monotonic_us
+    }
+
+    fn call(&mut self, args: &[&[u8]], reply: &mut Vec<u8>) {
+        let words: Vec<_> = args.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
+        let text = words.join(" ");
+        let answer = self.answers.get(&text).map_or("+OK\r\n", String::as_str);
+        reply.extend_from_slice(answer.as_bytes());
+        self.calls.push(text);
+    }
+
+    fn scan(
+        &mut self,
+        cursor: u64,
+        count: usize,
+        pattern: Option<&[u8]>,
+        projection: Projection,
+        visit: &mut dyn FnMut(&[u8], Value<'_>),
+    ) -> u64 {
+        self.monotonic_us += self.look_us;
+        self.scans_with_values += usize::from(projection == Projection::KeyAndValue);
+        let prefix = pattern.map(|pattern| pattern.strip_suffix(b"*").unwrap_or(pattern));
+        for (key, value) in self.keys.iter().skip(cursor as usize).take(count) {
+            if prefix.is_none_or(|prefix| key.starts_with(prefix)) {
+                visit(key, Value::String(value));
+            }
+        }
+        let next = cursor as usize + count;
+        if next < self.keys.len() { next as u64 } else { 0 }
+    }
+
+    fn read(&mut self, key: &[u8], _: Projection, visit: &mut dyn FnMut(Value<'_>)) {
+        visit(self.keys.get(key).map_or(Value::Missing, |value| Value::String(value)));
+    }
+
+    fn reply(&mut self, client: ClientId, wire: &[u8]) {
+        self.replies.push((client.0, readable(wire)));
+    }
+
+    fn log(&mut self, _: Level, message: &str) {
+        self.logs.push(message.into());
+    }
+
+    fn random(&mut self, into: &mut [u8]) {
+        self.randoms += 1;
+        into.fill(self.randoms);
+    }
+
+    fn watch_events(&mut self, interest: EventInterest) {
+        self.interest = interest;
+    }
+}
+
+/// Workers that do what the test says.
+#[derive(Default)]
+pub(crate) struct Cast {
+    /// What was sent, one line each.
+    pub(crate) sent: Vec<String>,
+    started: u64,
+    pub(crate) specs: Vec<SessionSpec>,
+}
+
+impl Workers for Cast {
+    fn start(&mut self, spec: &SessionSpec) -> WorkerId {
+        let worker = WorkerId(self.started);
+        self.started += 1;
+        self.specs.push(spec.clone());
+        self.sent.push(format!("start w{}", worker.0));
+        worker
+    }
+
+    fn script(&mut self, worker: WorkerId, code: &[u8]) {
+        self.sent.push(format!("script w{} {}", worker.0, String::from_utf8_lossy(code)));
+    }
+
+    fn load(&mut self, worker: WorkerId, functions: &[(FunctionId, &[u8])]) {
+        let functions: Vec<String> = functions
+            .iter()
+            .map(|(function, pickle)| {
+                format!("f{}={}", function.0, String::from_utf8_lossy(pickle))
+            })
+            .collect();
+        self.sent.push(format!("load w{} {}", worker.0, functions.join(" ")));
+    }
+
+    fn open(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        function: FunctionId,
+        first_step: usize,
+        source: Source,
+    ) {
+        self.sent.push(format!(
+            "open w{} e{} f{} from step {first_step} {source:?}",
+            worker.0, execution.0, function.0
+        ));
+    }
+
+    fn feed(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        last: bool,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    ) {
+        let mut records = Records::default();
+        fill(&mut records);
+        let end = if last { " last" } else { "" };
+        self.sent.push(format!("feed w{} e{} {records}{end}", worker.0, execution.0));
+    }
+
+    fn invoke(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        function: FunctionId,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    ) {
+        let mut records = Records::default();
+        fill(&mut records);
+        self.sent.push(format!("invoke w{} e{} f{} {records}", worker.0, execution.0, function.0));
+    }
+
+    fn abort(&mut self, worker: WorkerId, execution: ExecutionId) {
+        self.sent.push(format!("abort w{} e{}", worker.0, execution.0));
+    }
+
+    fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]) {
+        self.sent.push(format!("answer w{} t{} {}", worker.0, token.0, readable(wire)));
+    }
+
+    fn answer(&mut self, worker: WorkerId, token: Token, answer: Result<Argument, String>) {
+        let answer = match answer {
+            Ok(Argument::Text(text)) => text,
+            Ok(other) => format!("{other:?}"),
+            Err(error) => format!("raise {error}"),
+        };
+        self.sent.push(format!("answer w{} t{} {answer}", worker.0, token.0));
+    }
+
+    fn forget(&mut self, worker: WorkerId, function: FunctionId) {
+        self.sent.push(format!("forget w{} f{}", worker.0, function.0));
+    }
+
+    fn kill(&mut self, worker: WorkerId) {
+        self.sent.push(format!("kill w{}", worker.0));
+    }
+
+    fn usage(&self, _: WorkerId) -> Option<Usage> {
+        Some(Usage { pid: 1, rss_bytes: 1000, cpu_us: 0 })
+    }
+}
+
+/// The records of a batch: the first few as text, all of them as a number.
+#[derive(Default)]
+struct Records {
+    texts: Vec<String>,
+    bytes: usize,
+}
+
+impl Records {
+    fn put(&mut self, text: String) {
+        self.bytes += text.len();
+        self.texts.push(text);
+    }
+}
+
+impl std::fmt::Display for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.texts.len() {
+            0..=5 => write!(f, "[{}]", self.texts.join(", ")),
+            many => write!(f, "[{many} records]"),
+        }
+    }
+}
+
+impl RecordSink for Records {
+    fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
+        let mut text = String::from_utf8_lossy(key).into_owned();
+        match value {
+            Some(Value::String(value)) => {
+                text.push('=');
+                text.push_str(&String::from_utf8_lossy(value));
+            }
+            Some(Value::Missing) => text.push_str("=nothing"),
+            Some(_) | None => {}
+        }
+        if let Some(event) = event {
+            text.push_str(&format!("({event})"));
+        }
+        self.put(text);
+    }
+
+    fn bare_key(&mut self, key: &[u8]) {
+        self.put(String::from_utf8_lossy(key).into_owned());
+    }
+
+    fn stream(&mut self, key: &[u8], id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>) {
+        let fields = fields.count();
+        self.put(format!("{}@{id}:{fields}", String::from_utf8_lossy(key)));
+    }
+
+    fn command(&mut self, args: &mut dyn Iterator<Item = &[u8]>) {
+        let words: Vec<_> = args.map(String::from_utf8_lossy).collect();
+        self.put(words.join(" "));
+    }
+
+    fn value(&mut self, value: &Argument) {
+        self.put(format!("{value:?}"));
+    }
+
+    fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Wire bytes with `|` for line ends.
+fn readable(wire: &[u8]) -> String {
+    String::from_utf8_lossy(wire).replace("\r\n", "|")
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Stage {
+            engine: Engine::new(Config::default()),
+            host: Data::default(),
+            workers: Cast::default(),
+        }
+    }
+
+    pub(crate) fn with_keys(count: usize) -> Self {
+        let mut stage = Stage::new();
+        for number in 0..count {
+            stage.host.keys.insert(format!("key:{number:06}").into_bytes(), b"value".to_vec());
+        }
+        stage
+    }
+
+    pub(crate) fn act<R>(&mut self, act: impl FnOnce(&mut Engine, &mut Doors) -> R) -> R {
+        act(&mut self.engine, &mut Doors { host: &mut self.host, workers: &mut self.workers })
+    }
+
+    /// The reply of a command whose words are parted by blanks; `…` if it comes later.
+    pub(crate) fn command(&mut self, line: &str) -> String {
+        self.command_of(CLIENT, line, true)
+    }
+
+    pub(crate) fn command_of(&mut self, client: ClientId, line: &str, can_block: bool) -> String {
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let mut reply = Vec::new();
+        let answer =
+            self.act(|engine, doors| engine.command(doors, client, &args, can_block, &mut reply));
+        match answer {
+            Answer::Ready => readable(&reply),
+            Answer::Later => {
+                assert!(reply.is_empty());
+                "…".into()
+            }
+        }
+    }
+
+    pub(crate) fn from(&mut self, worker: WorkerId, message: FromWorker) {
+        self.act(|engine, doors| engine.from_worker(doors, worker, message));
+    }
+
+    pub(crate) fn work(&mut self) {
+        self.act(|engine, doors| engine.work(doors, 1_000_000));
+    }
+
+    pub(crate) fn event(&mut self, event: &str, key: &str) {
+        self.act(|engine, doors| engine.key_event(doors, event, key.as_bytes()));
+    }
+
+    pub(crate) fn at(&mut self, now_ms: i64) {
+        self.host.now_ms = now_ms;
+        self.host.monotonic_us = now_ms as u64 * 1000;
+        self.act(|engine, doors| engine.tick(doors));
+    }
+
+    /// What was sent to workers since the last look.
+    pub(crate) fn sent(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.workers.sent)
+    }
+
+    /// The replies that came late since the last look.
+    pub(crate) fn replies(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.host.replies).into_iter().map(|(_, reply)| reply).collect()
+    }
+
+    pub(crate) fn reply(&mut self) -> String {
+        let replies = self.replies();
+        assert_eq!(replies.len(), 1, "{replies:?}");
+        replies.into_iter().next().unwrap()
+    }
+
+    pub(crate) fn run(&mut self, worker: WorkerId, function: u32, plan: Plan) {
+        let function = FunctionId(function);
+        let token = Token(u64::from(function.0));
+        self.from(worker, FromWorker::Run { token, function, plan, kwargs: vec![] });
+    }
+
+    pub(crate) fn register(
+        &mut self,
+        worker: WorkerId,
+        function: u32,
+        plan: Plan,
+        kwargs: &[(&str, Argument)],
+    ) {
+        let kwargs = kwargs.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        let pickle = format!("pickle{function}").into_bytes();
+        let function = FunctionId(function);
+        let token = Token(u64::from(function.0));
+        self.from(worker, FromWorker::Register { token, function, plan, kwargs, pickle });
+    }
+
+    pub(crate) fn script_done(&mut self, worker: WorkerId) {
+        self.from(worker, FromWorker::ScriptDone { error: None });
+    }
+
+    /// A script that runs one function over a reader; its client waits, and the engine has read what it can.
+    pub(crate) fn running(plan: Plan, options: &str) -> Self {
+        let mut stage = Stage::with_keys(3);
+        assert_eq!(stage.command(&format!("RG.PYEXECUTE code{options}")), "…");
+        stage.run(WORKER, 0, plan);
+        stage.script_done(WORKER);
+        stage.work();
+        stage.sent();
+        stage
+    }
+
+    /// A script that registered one function and ended.
+    pub(crate) fn registered(plan: Plan, kwargs: &[(&str, Argument)]) -> Self {
+        let mut stage = Stage::new();
+        assert_eq!(stage.command("RG.PYEXECUTE code"), "…");
+        stage.register(WORKER, 0, plan, kwargs);
+        stage.script_done(WORKER);
+        assert_eq!(stage.reply(), "+OK|");
+        stage.sent();
+        stage
+    }
+
+    /// A function that RG.TRIGGER t calls.
+    pub(crate) fn with_trigger() -> Self {
+        Stage::registered(plan("CommandReader", &[StepKind::Map]), &[("trigger", text("t"))])
+    }
+
+    pub(crate) fn done(&mut self, worker: WorkerId, execution: u64, records: Vec<Argument>) {
+        self.progress(worker, execution, records, vec![], true);
+    }
+
+    pub(crate) fn failed(&mut self, worker: WorkerId, execution: u64, error: &str) {
+        self.progress(worker, execution, vec![], vec![error.into()], true);
+    }
+
+    pub(crate) fn progress(
+        &mut self,
+        worker: WorkerId,
+        execution: u64,
+        records: Vec<Argument>,
+        errors: Vec<String>,
+        done: bool,
+    ) {
+        let execution = ExecutionId(execution);
+        let satisfied = !errors.is_empty();
+        let (consumed, busy_us) = (1, 1);
+        self.from(
+            worker,
+            FromWorker::Progress { execution, records, errors, satisfied, done, consumed, busy_us },
+        );
+    }
+
+    pub(crate) fn crash(&mut self, worker: WorkerId) {
+        self.from(worker, FromWorker::Exited { reason: ExitReason::Signal(11) });
+    }
+
+    pub(crate) fn loaded(&mut self, worker: WorkerId) {
+        self.from(worker, FromWorker::Loaded { error: None });
+    }
+
+    /// triggered, succeeded, failed, aborted and the last error of the only registration.
+    pub(crate) fn statistics(&self) -> (u64, u64, u64, u64, Option<String>) {
+        let registrations: Vec<_> = self.engine.registrations.listed().collect();
+        assert_eq!(registrations.len(), 1);
+        let statistics = &registrations[0].1.statistics;
+        (
+            statistics.triggered,
+            statistics.succeeded,
+            statistics.failed,
+            statistics.aborted,
+            statistics.last_error.clone(),
+        )
+    }
+}
+
+pub(crate) fn plan(reader: &str, kinds: &[StepKind]) -> Plan {
+    let step = |kind: &StepKind| Step {
+        kind: *kind,
+        name: format!("{kind:?}").to_lowercase(),
+        argument: String::new(),
+    };
+    Plan {
+        reader: reader.into(),
+        argument: Argument::Text("*".into()),
+        description: None,
+        steps: kinds.iter().map(step).collect(),
+    }
+}
+
+pub(crate) fn text(value: &str) -> Argument {
+    Argument::Text(value.into())
+}
+
+/// The public name of a number.
+pub(crate) fn id(number: u64) -> String {
+    format!("{}-{number}", "0".repeat(40))
+}
