@@ -663,6 +663,23 @@ impl Workers for Pool {
     fn usage(&self, worker: WorkerId) -> Option<Usage> {
         usage::usage(self.processes.get(&worker.0)?.pid?)
     }
+
+    /// Zygotes count, too; the pid says nothing here.
+    fn usage_total(&self) -> Usage {
+        let zygotes = self
+            .homes
+            .iter()
+            .filter_map(|home| home.zygote.as_ref())
+            .map(|(_, zygote)| zygote.pid());
+        let processes = self.processes.values().filter_map(|process| process.pid);
+        zygotes.chain(processes).filter_map(usage::usage).fold(Usage::default(), |total, one| {
+            Usage {
+                pid: 0,
+                rss_bytes: total.rss_bytes + one.rss_bytes,
+                cpu_us: total.cpu_us + one.cpu_us,
+            }
+        })
+    }
 }
 
 fn number(to: &mut Writer<'_>, number: u64) {

@@ -83,6 +83,10 @@ impl Zygote {
             .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn control_fd(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }

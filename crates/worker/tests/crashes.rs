@@ -70,6 +70,19 @@ fn a_killed_session_says_nothing_more_and_leaves_no_process() {
 }
 
 #[test]
+fn figures_cover_the_session_and_everything_kept_for_it() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, "keep = bytearray(b'x' * (64 << 20))"), None);
+    driver.pid(worker);
+    let session = driver.pool.usage(worker).unwrap();
+    let total = driver.pool.usage_total();
+    assert!(session.rss_bytes > 64 << 20);
+    assert!(total.rss_bytes > session.rss_bytes);
+    assert!(total.cpu_us >= session.cpu_us);
+}
+
+#[test]
 fn an_interpreter_that_does_not_start_is_an_exit_with_its_reason() {
     let mut driver = Driver::with("/nonexistent/python".into());
     let worker = driver.session();

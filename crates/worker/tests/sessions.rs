@@ -265,6 +265,7 @@ fn values_of_the_keyspace_arrive_as_text_or_bytearray() {
         let execution = driver.execution();
         driver.pool.invoke(worker, execution, function, &mut |sink| {
             sink.key(b"k", Some(Value::String(b"\xff\0")), Some("set"));
+            assert!((1, 20) <= (sink.len(), sink.bytes()), "{}", sink.bytes());
             sink.key(b"\xfe", Some(Value::Missing), None);
             sink.key(b"k", Some(Value::Hash(&mut std::iter::once((&b"f"[..], &b"v"[..])))), None);
             sink.key(b"k", Some(Value::List(&mut ITEMS.iter().copied())), None);
