@@ -9,7 +9,7 @@ import sys
 import types
 from threading import Thread
 
-from . import builder, session, suspension
+from . import builder, futures, session
 from .errors import GearsError, GearsFlatError, GearsForceStopped
 from .protocol import ATOMIC_BEGIN, ATOMIC_END, CONFIG_GET, EXECUTE, LOG
 
@@ -132,7 +132,7 @@ def registerGearsThread():
 
 def isAsyncAllow():
     step = session.current.desk.seat().step
-    return step is not None and step is not suspension.REFUSES
+    return step is not None and step is not futures.REFUSES
 
 
 def unsupported(name):
@@ -203,8 +203,8 @@ def install():
         getGearsSession=getGearsSession,
         setGearsSession=setGearsSession,
         isInAtomicBlock=isInAtomicBlock,
-        gearsFutureCtx=suspension.gearsFuture,
-        PyFuture=suspension.PyFuture,
+        gearsFutureCtx=futures.gearsFuture,
+        PyFuture=futures.PyFuture,
         atomicCtx=atomic,
         executeCommand=execute,
         log=log,
@@ -251,11 +251,11 @@ def install():
         hashtag=hashtag,
         registerTE=registerTE,
         gearsCtx=gearsCtx,
-        gearsFuture=suspension.gearsFuture,
-        runCoroutine=suspension.runCoroutine,
-        createFuture=suspension.createFuture,
-        setFutureResults=suspension.setFutureResults,
-        setFutureException=suspension.setFutureException,
+        gearsFuture=futures.gearsFuture,
+        runCoroutine=futures.runCoroutine,
+        createFuture=futures.createFuture,
+        setFutureResults=futures.setFutureResults,
+        setFutureException=futures.setFutureException,
         log=log,
         Log=log,
         setGearsSession=setGearsSession,
