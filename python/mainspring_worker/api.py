@@ -2,11 +2,14 @@
 
 import asyncio
 import copy
+import cProfile
 import io
+import pstats
 import sys
 import types
+from threading import Thread
 
-from . import builder, session, suspension
+from . import builder, futures, session
 from .errors import GearsError, GearsFlatError, GearsForceStopped
 from .protocol import ATOMIC_BEGIN, ATOMIC_END, CONFIG_GET, EXECUTE, LOG
 
@@ -43,8 +46,14 @@ class PyAtomic:
         seat = desk.seat()
         if seat.atomic is not self:
             raise GearsError("Not inside an atomic block")
+        try:
+            desk.ask(lambda token: (ATOMIC_END, token))
+        except GearsError:
+            # The server has ended it before us, and says so.
+            seat.atomic = None
+            raise
+        # A forced stop before this line leaves the mark: then the desk ends the block when the execution is left.
         seat.atomic = None
-        desk.ask(lambda token: (ATOMIC_END, token))
         return False
 
 
@@ -123,7 +132,7 @@ def registerGearsThread():
 
 def isAsyncAllow():
     step = session.current.desk.seat().step
-    return step is not None and step is not suspension.REFUSES
+    return step is not None and step is not futures.REFUSES
 
 
 def unsupported(name):
@@ -194,8 +203,8 @@ def install():
         getGearsSession=getGearsSession,
         setGearsSession=setGearsSession,
         isInAtomicBlock=isInAtomicBlock,
-        gearsFutureCtx=suspension.gearsFuture,
-        PyFuture=suspension.PyFuture,
+        gearsFutureCtx=futures.gearsFuture,
+        PyFuture=futures.PyFuture,
         atomicCtx=atomic,
         executeCommand=execute,
         log=log,
@@ -242,11 +251,11 @@ def install():
         hashtag=hashtag,
         registerTE=registerTE,
         gearsCtx=gearsCtx,
-        gearsFuture=suspension.gearsFuture,
-        runCoroutine=suspension.runCoroutine,
-        createFuture=suspension.createFuture,
-        setFutureResults=suspension.setFutureResults,
-        setFutureException=suspension.setFutureException,
+        gearsFuture=futures.gearsFuture,
+        runCoroutine=futures.runCoroutine,
+        createFuture=futures.createFuture,
+        setFutureResults=futures.setFutureResults,
+        setFutureException=futures.setFutureException,
         log=log,
         Log=log,
         setGearsSession=setGearsSession,
@@ -268,7 +277,12 @@ def install():
         redisAI=ai,
         copy=copy,
         asyncio=asyncio,
+        cProfile=cProfile,
+        pstats=pstats,
         io=io,
+        Future=asyncio.Future,
+        Thread=Thread,
+        str=str,
     )
     try:
         import cloudpickle

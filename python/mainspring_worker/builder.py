@@ -3,7 +3,7 @@
 import copy
 import types
 
-from . import api, session, suspension, values
+from . import api, reach, session, values
 from .errors import GearsError
 from .execution import operations
 from .steps import Step
@@ -28,7 +28,7 @@ class Function:
     def prepare(self):
         if self.suspendable is None:
             callbacks = [callback for step in self.steps for callback in step.callbacks]
-            suspendable = suspension.may_suspend(callbacks)
+            suspendable = reach.may_suspend(callbacks)
             self.operations = None if suspendable else operations(self.steps)
             self.suspendable = suspendable
 

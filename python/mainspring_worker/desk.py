@@ -6,6 +6,7 @@ of the server may lead meanwhile. So neither a plain call nor a blocking execute
 """
 
 import os
+import sys
 import threading
 import time
 import traceback
@@ -15,11 +16,16 @@ from threading import Lock, get_ident
 
 from .errors import GearsError, GearsForceStopped
 from .forced_stop import stop_thread, take_back
+from .protocol import ATOMIC_END
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
 TICK_S = 0.001
+# How often the watcher looks while the lead is not at stake.
+SLOW_TICK_S = 0.005
 # Ticks without any work until the watcher sleeps.
 QUIET_TICKS = 50
+# Python's own measure of how long one thread may keep the others from running.
+SWITCH_S = 0.002
 # A batch's answers wait this long at most for the rest of the batch.
 FLUSH_S = 0.0005
 # Threads that have nothing to do beyond this number end.
@@ -91,6 +97,7 @@ class Desk:
 
     def run(self, dispatch):
         self.dispatch = dispatch
+        sys.setswitchinterval(SWITCH_S)
         threading.Thread(target=self.watch, name="watcher", daemon=True).start()
         self.serve()
 
@@ -182,8 +189,9 @@ class Desk:
         gate = self.gate
         seen = None
         quiet = 0
+        tick = TICK_S
         while True:
-            time.sleep(TICK_S)
+            time.sleep(tick)
             wanted = self.on_tick()
             with gate:
                 leader = self.leader
@@ -196,8 +204,11 @@ class Desk:
                     else:
                         seen = now
                     quiet = 0
+                    tick = TICK_S
                 else:
                     seen = None
+                    # A callback computes, and the lead is elsewhere: nothing to be quick about.
+                    tick = SLOW_TICK_S if self.busy else TICK_S
                     quiet = 0 if wanted or self.busy else quiet + 1
                 sleeps = self.watcher_sleeps = quiet > QUIET_TICKS
                 late = [seat for seat in self.seats if seat.out]
@@ -327,6 +338,14 @@ class Desk:
         seat.execution = execution
         execution.seat = seat
 
+    def end_atomic(self, seat):
+        """Lets go of the server where a callback did not. The answer finds nobody waiting."""
+        seat.atomic = None
+        with self.gate:
+            self.tokens += 1
+            token = self.tokens
+        seat.out.append((ATOMIC_END, token))
+
     def leave(self, seat, execution):
         """The thread has left the execution's callbacks: no forced stop reaches it any more."""
         while True:
@@ -337,6 +356,8 @@ class Desk:
                 if execution.aborted:
                     with self.gate:
                         take_back(seat.ident)
+                if seat.atomic is not None:
+                    self.end_atomic(seat)
                 return
             except GearsForceStopped:
                 continue

@@ -4,7 +4,7 @@ from collections import deque
 from time import perf_counter, perf_counter_ns
 
 from . import pickling, steps
-from .errors import GearsFlatError, GearsForceStopped, error_text
+from .errors import GearsForceStopped, error_text
 from .protocol import PROGRESS
 from .values import SIMPLE, portable, revive
 
@@ -88,7 +88,7 @@ class Execution:
         self.seat = None
         self.aborted = False
         self.batches = deque()
-        # A job that takes the batches is queued or runs; guarded by the desk's gate.
+        # A job of it is queued or runs; guarded by the desk's gate.
         self.scheduled = False
         self.over = False
         self.on_over = on_over
@@ -138,8 +138,9 @@ class Execution:
             self.over = True
         self.tell(seat, results, 1, started)
 
-    def refuse(self, seat, why):
-        self.errors.append(GearsFlatError(why))
+    def refuse(self, seat, error):
+        """Ends it with an error before it has begun."""
+        self.errors.append(error)
         self.over = True
         self.tell(seat, [], 0, perf_counter_ns())
 
@@ -177,8 +178,12 @@ class Execution:
 
     def tell(self, seat, results, consumed, started):
         records, pickled = portable(results, pickling.dumps)
-        # However often an execution had to be stopped, it was stopped once.
-        errors = [error_text(error) for error in (self.errors[:1] if self.aborted else self.errors)]
+        if self.aborted and self.over:
+            # However often it had to be stopped, and were it only between two callbacks: it was stopped once.
+            self.errors[1:] = ()
+            if not self.errors:
+                self.errors.append(GearsForceStopped())
+        errors = [error_text(error) for error in self.errors]
         self.errors.clear()
         if self.over:
             self.on_over(self)

@@ -3,7 +3,7 @@
 import threading
 
 from . import api, builder, channel, desk, pickling, values
-from .errors import GearsError, error_text
+from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
 from .protocol import (
@@ -22,6 +22,9 @@ from .protocol import (
     SESSION,
 )
 from .suspension import SuspendableExecution
+
+# Marks of aborted calls that are kept; most are of calls that ended while the abort was on its way.
+DOOMED_MAX = 1000
 
 # The session of this process. There is one, from its first message to its end.
 current = None
@@ -43,6 +46,8 @@ class Session:
         self.globals = api.script_globals()
         self.functions = {}
         self.executions = {}
+        # Calls that were aborted while they waited for their turn.
+        self.doomed = set()
         self.numbers = 0
         self.lock = threading.Lock()
         desk.on_tick = self.stop_aborted
@@ -161,12 +166,20 @@ class Session:
             if callback:
                 execution.kick()
             return
-        execution = self.executions[number] = Execution(number, self.desk, steps, self.end)
+        execution = Execution(number, self.desk, steps, self.end)
+        execution.scheduled = callback
+        self.executions[number] = execution
         if callback:
             self.desk.add(execution.run_callback, found.source)
 
     def invoke(self, seat, message):
         _, number, function, records, marked = message
+        call = self.executions[number] = Call(number)
+        # After it has become known: so an abort finds either the call, or this finds the mark.
+        if self.doomed and number in self.doomed:
+            self.doomed.discard(number)
+            Execution(number, self.desk, (), self.end).refuse(seat, GearsForceStopped())
+            return
         found = self.functions.get(function)
         if found is None:
             self.refuse(seat, (number, function))
@@ -174,37 +187,47 @@ class Session:
         if found.suspendable is None:
             found.prepare()
         if found.operations is not None and len(records) == 1:
-            call = self.executions[number] = Call(number)
             if marked:
                 records = values.revive(records)
             call.run(seat, self.desk, records[0], found.operations)
             del self.executions[number]
-        elif found.suspendable:
-            execution = self.executions[number] = SuspendableExecution(number, self.desk, found.steps, self.end)
+            return
+        made = SuspendableExecution if found.suspendable else Execution
+        execution = made(number, self.desk, found.steps, self.end)
+        execution.scheduled = not found.suspendable
+        self.executions[number] = execution
+        # An abort may have found the call meanwhile.
+        execution.aborted = execution.aborted or call.aborted
+        if found.suspendable:
             execution.add_batch(records, True, marked)
         else:
-            execution = self.executions[number] = Execution(number, self.desk, found.steps, self.end)
             execution.run_batch(seat, records, True, marked)
 
     def refuse(self, seat, refused):
         number, function = refused
         execution = Execution(number, self.desk, (), self.end)
-        execution.refuse(seat, "function %d is not in this session" % function)
+        execution.refuse(seat, GearsFlatError("function %d is not in this session" % function))
 
     def end(self, execution):
         self.executions.pop(execution.number, None)
 
     def abort(self, number):
+        if len(self.doomed) > DOOMED_MAX:
+            self.doomed.clear()
+        self.doomed.add(number)
         execution = self.executions.get(number)
-        if execution is not None:
-            execution.aborted = True
-            self.desk.interrupt(execution)
-            self.desk.wake_watcher()
-            if isinstance(execution, SuspendableExecution):
-                execution.kick()
-            elif not execution.scheduled and execution.seat is None:
-                # Nothing of it runs, and a batch may never come: it ends here.
-                execution.add_batch([], True, False)
+        if execution is None:
+            # Over already, or still in the queue: then it finds the mark.
+            return
+        self.doomed.discard(number)
+        execution.aborted = True
+        self.desk.interrupt(execution)
+        self.desk.wake_watcher()
+        if isinstance(execution, SuspendableExecution):
+            execution.kick()
+        elif not execution.scheduled and execution.seat is None:
+            # Nothing of it runs, and a batch may never come: it ends here.
+            execution.add_batch([], True, False)
 
     def stop_aborted(self):
         """On every tick: a script that swallows the forced stop gets it again."""

@@ -7,14 +7,13 @@ whatever settles. Records keep their order: an outstanding one holds back those 
 
 import asyncio
 import inspect
-import threading
-import types
 from collections import deque
 from functools import partial
 from time import perf_counter_ns
 
-from . import pickling, session, steps
-from .errors import GearsError, GearsForceStopped, error_text
+from . import pickling, steps
+from .errors import GearsForceStopped, error_text
+from .futures import REFUSES, PyFuture, loop
 from .protocol import PROGRESS
 from .values import portable, revive
 
@@ -22,8 +21,6 @@ WAIT = object()
 END = object()
 # Outstanding records of one step.
 WINDOW = 1000
-# Said by a seat whose callback may not suspend.
-REFUSES = object()
 
 
 class Entry:
@@ -45,99 +42,6 @@ class Entry:
         self.failed = failed
         self.settled = True
         self.execution.kick()
-
-
-class PyFuture:
-    """gearsFuture(): its record goes on when it is continued, by whichever thread or later execution."""
-
-    def __init__(self, *args):
-        if args:
-            raise GearsError("Future gets no arguments")
-        entry = session.current.desk.seat().step
-        if entry is None:
-            raise GearsError("Future object can only be created inside certain execution steps")
-        if entry is REFUSES:
-            raise GearsError("Step does not support async")
-        if entry.future_made:
-            raise GearsError("Can not create async record twice on the same step")
-        entry.future_made = True
-        self.entry = None
-        self.continued = False
-        self.lock = threading.Lock()
-
-    def continueRun(self, *args):
-        if len(args) != 1:
-            raise GearsError("Continue function expect an object")
-        self._continue().settle(value=args[0])
-
-    def continueFailed(self, *args):
-        if len(args) != 1:
-            raise GearsError("Continue function expect an object")
-        self._continue().settle(failed=str(args[0]))
-
-    def _continue(self):
-        with self.lock:
-            if self.continued:
-                raise GearsError("Can not continue with the same future twice")
-            if self.entry is None:
-                raise GearsError("Can not handle future untill it returned from the callback")
-            self.continued = True
-        return self.entry
-
-    def __del__(self):
-        if getattr(self, "entry", None) is not None and not self.continued:
-            self.entry.settle(failed="Async record did not called continue")
-
-
-def gearsFuture(*args):
-    return PyFuture(*args)
-
-
-# The asyncio loop, shared by the whole session and started when it is first needed.
-
-_loop = None
-_loop_lock = threading.Lock()
-
-
-def loop():
-    global _loop
-    with _loop_lock:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="asyncio", daemon=True).start()
-    return _loop
-
-
-def runCoroutine(cr, f=None, delay=0, s=None):
-    """Runs a coroutine on the loop; what it returns continues the future `f`."""
-
-    async def run():
-        try:
-            if delay:
-                await asyncio.sleep(delay)
-            value = await cr
-        except Exception as error:
-            if f is not None:
-                f.continueFailed(str(error))
-        else:
-            if f is not None:
-                f.continueRun(value)
-
-    asyncio.run_coroutine_threadsafe(run(), loop())
-
-
-def createFuture():
-    """A future for coroutines to await, settled by setFutureResults or setFutureException from any thread."""
-    return loop().create_future()
-
-
-def setFutureResults(future, value):
-    loop().call_soon_threadsafe(lambda: future.done() or future.set_result(value))
-
-
-def setFutureException(future, error):
-    error = error if isinstance(error, BaseException) else Exception(error)
-    loop().call_soon_threadsafe(lambda: future.done() or future.set_exception(error))
 
 
 class SuspendableExecution:
@@ -224,7 +128,7 @@ class SuspendableExecution:
             return
         records, pickled = portable(results, pickling.dumps)
         if self.over:
-            for task in self.tasks:
+            for task in list(self.tasks):
                 task.cancel()
             self.on_over(self)
         busy_us = (perf_counter_ns() - started) // 1000
@@ -455,63 +359,3 @@ STAGES = {
     "localgroupby": groupby,
     "batchgroupby": batchgroupby,
 }
-
-
-# Which functions need all this
-
-ASYNC_FLAGS = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
-# How far calls are followed.
-DEPTH_MAX = 8
-
-
-def may_suspend(callbacks):
-    """Whether a callback can give a coroutine or a future, as far as its code and what it names can tell. Looking at every
-    result instead would cost each record of each function more than most callbacks do."""
-    seen = set()
-    return any(reaches(callback, seen, 0) for callback in callbacks)
-
-
-def reaches(value, seen, depth, names=()):
-    if id(value) in seen or depth > DEPTH_MAX:
-        return False
-    seen.add(id(value))
-    if isinstance(value, types.MethodType):
-        value = value.__func__
-    if isinstance(value, partial):
-        return reaches(value.func, seen, depth + 1)
-    if isinstance(value, types.FunctionType):
-        return value in SUSPENDING or function_reaches(value, seen, depth)
-    if isinstance(value, types.ModuleType):
-        # A module is seen again with other names.
-        seen.discard(id(value))
-        return any(reaches(vars(value).get(name), seen, depth + 1) for name in names if name in vars(value))
-    kind = value if isinstance(value, type) else type(value)
-    if kind is PyFuture:
-        return True
-    if kind.__module__ == "builtins":
-        return False
-    return any(
-        reaches(member, seen, depth + 1) for member in list(vars(kind).values()) if isinstance(member, types.FunctionType)
-    )
-
-
-def function_reaches(function, seen, depth):
-    names, flags = set(), 0
-    codes = [function.__code__]
-    while codes:
-        code = codes.pop()
-        flags |= code.co_flags
-        names.update(code.co_names)
-        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    if flags & ASYNC_FLAGS:
-        return True
-    named = [function.__globals__[name] for name in names if name in function.__globals__]
-    for cell in function.__closure__ or ():
-        try:
-            named.append(cell.cell_contents)
-        except ValueError:
-            pass
-    return any(reaches(value, seen, depth + 1, names) for value in named)
-
-
-SUSPENDING = (gearsFuture, createFuture, runCoroutine)

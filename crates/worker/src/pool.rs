@@ -298,10 +298,14 @@ impl Pool {
 
     fn read_output(&mut self, number: u64, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
         let Some(process) = self.processes.get_mut(&number) else { return };
-        if process.read_output(&mut |message| sink(WorkerId(number), message))
-            && let Some(fd) = process.take_output()
-        {
-            self.changes.push(Change::Forget { fd, token: number << 2 | OUTPUT });
+        match process.read_output(&mut |message| sink(WorkerId(number), message)) {
+            Reading::More => self.unread.push(number << 2 | OUTPUT),
+            Reading::Ended => {
+                if let Some(fd) = process.take_output() {
+                    self.changes.push(Change::Forget { fd, token: number << 2 | OUTPUT });
+                }
+            }
+            Reading::Drained | Reading::Broken(_) => {}
         }
     }
 
@@ -325,7 +329,10 @@ impl Pool {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(None) | Err(_) => return self.zygote_died(index),
+                Ok(None) | Err(_) => {
+                    self.zygote_died(index);
+                    return;
+                }
             }
         }
     }
@@ -365,27 +372,33 @@ impl Pool {
         self.remove(number);
     }
 
-    fn zygote_died(&mut self, index: usize) {
+    /// Forgets a zygote and its processes; gives what it said last.
+    fn zygote_died(&mut self, index: usize) -> Option<String> {
         if let Some((number, _)) = &self.homes[index].zygote {
             self.read_zygote_output(*number);
         }
         let home = &mut self.homes[index];
-        let Some((number, zygote)) = home.zygote.take() else { return };
+        let (number, zygote) = home.zygote.take()?;
         forget_zygote(&mut self.changes, number, zygote);
-        let why = home.last_words.take().unwrap_or_else(|| "the interpreter ended".into());
-        let orphans: Vec<u64> = self
+        let said = home.last_words.take();
+        let orphans: Vec<(u64, bool)> = self
             .processes
             .iter()
             .filter(|(_, process)| process.interpreter == index)
-            .map(|(number, _)| *number)
+            .map(|(number, process)| (*number, process.pid.is_some()))
             .collect();
-        for number in orphans {
-            let started = self.processes[&number].pid.is_some();
+        for (number, started) in orphans {
             // The parent-death signal has killed those that were forked.
-            let reason =
-                if started { ExitReason::Signal(9) } else { ExitReason::NotStarted(why.clone()) };
+            let reason = if started {
+                ExitReason::Signal(9)
+            } else {
+                ExitReason::NotStarted(
+                    said.clone().unwrap_or_else(|| "the interpreter ended".into()),
+                )
+            };
             self.exited(number, reason);
         }
+        said
     }
 
     fn remove(&mut self, number: u64) {
@@ -455,12 +468,20 @@ impl Pool {
         Ok(number)
     }
 
-    fn take(&mut self, index: usize) -> io::Result<u64> {
-        let home = self.homes.get_mut(index).ok_or(io::ErrorKind::NotFound)?;
+    /// A warm process, or a new one; otherwise why there is none.
+    fn take(&mut self, index: usize) -> Result<u64, String> {
+        let home = self.homes.get_mut(index).ok_or("this interpreter is not configured")?;
         home.wants_refill = true;
-        match home.warm.pop_front() {
-            Some(warm) => Ok(warm),
-            None => self.fork(index),
+        if let Some(warm) = home.warm.pop_front() {
+            return Ok(warm);
+        }
+        match self.fork(index) {
+            Ok(number) => Ok(number),
+            // The zygote may have died unnoticed; a new one is worth one try.
+            Err(_) => {
+                let why = self.zygote_died(index);
+                self.fork(index).map_err(|error| why.unwrap_or_else(|| error.to_string()))
+            }
         }
     }
 
@@ -512,7 +533,7 @@ impl Workers for Pool {
             Err(error) => {
                 let worker = WorkerId(self.next);
                 self.next += 1;
-                let reason = ExitReason::NotStarted(error.to_string());
+                let reason = ExitReason::NotStarted(error);
                 self.late.push_back((worker, FromWorker::Exited { reason }));
                 return worker;
             }
@@ -641,6 +662,23 @@ impl Workers for Pool {
 
     fn usage(&self, worker: WorkerId) -> Option<Usage> {
         usage::usage(self.processes.get(&worker.0)?.pid?)
+    }
+
+    /// Zygotes count, too; the pid says nothing here.
+    fn usage_total(&self) -> Usage {
+        let zygotes = self
+            .homes
+            .iter()
+            .filter_map(|home| home.zygote.as_ref())
+            .map(|(_, zygote)| zygote.pid());
+        let processes = self.processes.values().filter_map(|process| process.pid);
+        zygotes.chain(processes).filter_map(usage::usage).fold(Usage::default(), |total, one| {
+            Usage {
+                pid: 0,
+                rss_bytes: total.rss_bytes + one.rss_bytes,
+                cpu_us: total.cpu_us + one.cpu_us,
+            }
+        })
     }
 }
 

@@ -129,23 +129,22 @@ impl Process {
         Reading::More
     }
 
-    /// Reads what it printed; `true` at the end.
-    pub(crate) fn read_output(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> bool {
+    /// Reads what it printed. Bounded, so that a process that prints faster than we read cannot hold the turn.
+    pub(crate) fn read_output(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> Reading {
         let mut bytes = [0; 16 * 1024];
-        let Some(output) = &mut self.output else { return true };
-        // Bounded, so that a process that prints faster than we read cannot hold the turn.
+        let Some(output) = &mut self.output else { return Reading::Ended };
         for _ in 0..64 {
             match output.read(&mut bytes) {
-                Ok(0) => return true,
+                Ok(0) => return Reading::Ended,
                 Ok(length) => {
-                    self.lines.extend(&bytes[..length], &mut |line| yield_(printed(line)))
+                    self.lines.extend(&bytes[..length], &mut |line| yield_(printed(line)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                Err(_) => return true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Reading::Drained,
+                Err(_) => return Reading::Ended,
             }
         }
-        false
+        Reading::More
     }
 
     /// Everything it left behind, when its end is known.

@@ -120,4 +120,8 @@ impl RecordSink for Records<'_, '_> {
     fn len(&self) -> usize {
         self.len
     }
+
+    fn bytes(&self) -> usize {
+        self.to.out.len() - self.list
+    }
 }

@@ -44,7 +44,8 @@ impl Zygote {
             .stderr(write_end)
             .spawn()?;
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
-        sys::send_packet(zygote.control.as_fd(), &modules(), &[])?;
+        // This fails when it has ended already. The end of the control socket tells so, and its output why.
+        let _ = sys::send_packet(zygote.control.as_fd(), &modules(), &[]);
         Ok(zygote)
     }
 
@@ -80,6 +81,10 @@ impl Zygote {
         parse(&packet[..length])
             .map(Some)
             .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn control_fd(&self) -> BorrowedFd<'_> {

@@ -70,6 +70,19 @@ fn a_killed_session_says_nothing_more_and_leaves_no_process() {
 }
 
 #[test]
+fn figures_cover_the_session_and_everything_kept_for_it() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, "keep = bytearray(b'x' * (64 << 20))"), None);
+    driver.pid(worker);
+    let session = driver.pool.usage(worker).unwrap();
+    let total = driver.pool.usage_total();
+    assert!(session.rss_bytes > 64 << 20);
+    assert!(total.rss_bytes > session.rss_bytes);
+    assert!(total.cpu_us >= session.cpu_us);
+}
+
+#[test]
 fn an_interpreter_that_does_not_start_is_an_exit_with_its_reason() {
     let mut driver = Driver::with("/nonexistent/python".into());
     let worker = driver.session();
@@ -80,6 +93,15 @@ fn an_interpreter_that_does_not_start_is_an_exit_with_its_reason() {
     let worker = driver.session();
     let reason = exit_of(&mut driver, worker);
     assert!(matches!(reason, ExitReason::NotStarted(_)), "{reason:?}");
+}
+
+#[test]
+fn a_flood_of_output_is_cut_and_does_not_stop_the_session() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, "for i in range(100000): print('x' * 50)"), None);
+    driver.pump();
+    assert!(driver.printed.len() < 2000, "{}", driver.printed.len());
 }
 
 #[test]
@@ -137,6 +159,48 @@ fn an_aborted_loop_ends_with_one_error_and_the_session_lives() {
 }
 
 #[test]
+fn an_aborted_execution_lets_go_of_the_server() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    let (function, ..) = driver.described(
+        worker,
+        "def f(r):\n  with atomic():\n    while True: pass\nGB('CommandReader').map(f).register(trigger='t')",
+    );
+    let execution = driver.invoke(worker, function, &[b"t"]);
+    let FromWorker::AtomicBegin { token } = driver.next(worker) else { panic!() };
+    driver.answer(worker, token, functions::plan::Argument::None);
+    driver.pump();
+    std::thread::sleep(Duration::from_millis(20));
+    driver.pool.abort(worker, execution);
+    let FromWorker::AtomicEnd { token } = driver.next(worker) else { panic!() };
+    driver.answer(worker, token, functions::plan::Argument::None);
+    assert_eq!(driver.outcome(worker, execution).errors.len(), 1);
+}
+
+#[test]
+fn a_call_can_be_aborted_before_its_turn() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    let (endless, ..) = driver.described(
+        worker,
+        "def f(r):\n  while True: pass\nGB('CommandReader').map(f).register(trigger='t')",
+    );
+    // As many as there are threads, and one more.
+    let calls: Vec<_> = (0..4).map(|_| driver.invoke(worker, endless, &[b"t"])).collect();
+    driver.pump();
+    std::thread::sleep(Duration::from_millis(50));
+    for call in calls.iter().rev() {
+        driver.pool.abort(worker, *call);
+    }
+    let mut ended = 0;
+    while ended < calls.len() {
+        let FromWorker::Progress { errors, done: true, .. } = driver.next(worker) else { panic!() };
+        assert!(errors[0].contains("gears.forcestopped"), "{errors:?}");
+        ended += 1;
+    }
+}
+
+#[test]
 fn an_execution_that_waits_for_records_can_be_aborted() {
     let mut driver = Driver::new();
     let worker = driver.session();
@@ -144,7 +208,8 @@ fn an_execution_that_waits_for_records_can_be_aborted() {
     let execution = driver.execution();
     driver.pool.open(worker, execution, function, 0, functions::worker::Source::Fed);
     driver.pool.abort(worker, execution);
-    assert_eq!(driver.outcome(worker, execution).records, []);
+    let outcome = driver.outcome(worker, execution);
+    assert_eq!((outcome.records.len(), outcome.errors.len()), (0, 1));
 }
 
 #[test]

@@ -57,6 +57,33 @@ fn a_builder_describes_a_plan() {
 }
 
 #[test]
+fn scripts_find_the_names_they_expect() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let code = "assert __name__ == 'not_main'\n\
+            from __main__ import GB, GearsBuilder, configGet, gearsConfigGet\n\
+            from redisgears import executeCommand, atomicCtx, getMyHashTag, gearsFutureCtx, log\n\
+            import redisAI, rg\nassert rg is redisgears and executeCommand is execute\n\
+            try: redisAI.createTensorFromValues()\nexcept redisgears.GearsError as e: assert 'not loaded' in str(e)\n\
+            leaked = [n for n in globals() if n in ('Sources', 'control', 'zygote')]\nassert not leaked, leaked\n\
+            Thread(target=lambda: log('from a thread', level='verbose')).start()\nsetGearsSession(getGearsSession())\n\
+            try: registerTE(1, lambda: 1)\nexcept redisgears.GearsError as e: assert 'not supported' in str(e)";
+        assert_eq!(driver.script(worker, code), None);
+        let deadline = std::time::Instant::now() + driver::PATIENCE;
+        while driver.printed.is_empty() && std::time::Instant::now() < deadline {
+            driver.pump();
+        }
+        assert_eq!(driver.printed, ["from a thread"]);
+        assert_eq!(driver.script(worker, "mine = 1"), None);
+        let other = driver.session();
+        assert!(
+            driver.script(other, "mine").unwrap().contains("NameError"),
+            "sessions share nothing"
+        );
+    });
+}
+
+#[test]
 fn builders_refuse_what_is_no_function() {
     everywhere(|driver| {
         let worker = driver.session();
@@ -238,6 +265,7 @@ fn values_of_the_keyspace_arrive_as_text_or_bytearray() {
         let execution = driver.execution();
         driver.pool.invoke(worker, execution, function, &mut |sink| {
             sink.key(b"k", Some(Value::String(b"\xff\0")), Some("set"));
+            assert!((1, 20) <= (sink.len(), sink.bytes()), "{}", sink.bytes());
             sink.key(b"\xfe", Some(Value::Missing), None);
             sink.key(b"k", Some(Value::Hash(&mut std::iter::once((&b"f"[..], &b"v"[..])))), None);
             sink.key(b"k", Some(Value::List(&mut ITEMS.iter().copied())), None);

@@ -111,12 +111,13 @@ fn a_later_execution_continues_the_futures_of_earlier_ones() {
         );
         // More than there are threads.
         let waiters: Vec<_> = (0..20).map(|_| driver.invoke(worker, wait, &[b"w"])).collect();
-        assert!(
-            driver
-                .next_within(worker, Duration::from_millis(50))
-                .map(|m| format!("{m:?}"))
-                .is_none_or(|m| m.contains("done: false"))
-        );
+        for _ in &waiters {
+            let parked = driver.next(worker);
+            assert!(
+                matches!(parked, FromWorker::Progress { consumed: 1, done: false, .. }),
+                "{parked:?}"
+            );
+        }
         let releasing = driver.invoke(worker, release, &[b"r", b"v"]);
         let mut answers = std::collections::HashMap::new();
         while answers.len() < 21 {
@@ -182,4 +183,114 @@ fn a_coroutine_may_call_execute_and_be_aborted() {
     ));
     driver.pool.abort(worker, execution);
     assert!(driver.outcome(worker, execution).errors[0].contains("gears.forcestopped"));
+}
+
+#[test]
+fn calls_of_all_kinds_at_once_all_come_back() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let mut functions = Vec::new();
+        for map in [
+            "lambda r: 'quick'",
+            "lambda r: execute('GET', r[1])",
+            "lambda r: time.sleep(0.002)",
+            "lambda r: [execute('GET', r[1]) for _ in range(3)]",
+            "nap",
+            "ask",
+            "spin",
+        ] {
+            let code = format!(
+                "import time\nasync def nap(r):\n  await asyncio.sleep(0.003)\n\
+                 async def ask(r):\n  await asyncio.sleep(0)\n  return execute('GET', r[1])\n\
+                 def spin(r):\n  end = time.time() + 0.003\n  while time.time() < end: pass\n\
+                 GB('CommandReader').map({map}).register(trigger='t')"
+            );
+            functions.push(driver.described(worker, &code).0);
+        }
+        let mut seed = 7u32;
+        let (mut open, mut sent) = (std::collections::HashSet::new(), 0);
+        while sent < 600 || !open.is_empty() {
+            if sent < 600 && open.len() < 60 {
+                for _ in 0..1 + seed % 7 {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let function = functions[(seed >> 16) as usize % functions.len()];
+                    open.insert(driver.invoke(worker, function, &[b"t", b"k"]));
+                    sent += 1;
+                }
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223) >> 1;
+            }
+            match driver.next(worker) {
+                FromWorker::Execute { token, .. } => {
+                    driver.pool.answer_wire(worker, token, b":1\r\n")
+                }
+                FromWorker::Progress { execution, done, errors, .. } => {
+                    assert_eq!(errors, [""; 0]);
+                    if done {
+                        assert!(open.remove(&execution), "each ends once");
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn calls_that_are_aborted_at_any_moment_end_once() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let mut functions = Vec::new();
+        for map in [
+            "lambda r: 'quick'",
+            "lambda r: [execute('GET', r[1]) for _ in range(3)]",
+            "nap",
+            "forever",
+            "stubborn",
+        ] {
+            let code = format!(
+                "async def nap(r):\n  await asyncio.sleep(100)\n\
+                 def forever(r):\n  while True: execute('GET', 'x')\n\
+                 def stubborn(r):\n  for i in range(3):\n    try:\n      while True: pass\n    except redisgears.GearsForceStopped: pass\n\
+                 GB('CommandReader').map({map}).register(trigger='t')"
+            );
+            functions.push(driver.described(worker, &code).0);
+        }
+        let mut seed = 11u32;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) as usize % below
+        };
+        let (mut open, mut sent) = (Vec::new(), 0);
+        while sent < 150 || !open.is_empty() {
+            if sent < 150 && open.len() < 12 {
+                let function = functions[random(functions.len())];
+                open.push(driver.invoke(worker, function, &[b"t", b"k"]));
+                sent += 1;
+            }
+            if random(3) == 0 && !open.is_empty() {
+                let aborted = open[random(open.len())];
+                driver.pool.abort(worker, aborted);
+            }
+            match driver.next_within(worker, Duration::from_millis(random(4) as u64)) {
+                Some(FromWorker::Execute { token, .. }) => {
+                    driver.pool.answer_wire(worker, token, b":1\r\n")
+                }
+                Some(FromWorker::Progress { execution, done: true, errors, .. }) => {
+                    assert!(
+                        errors.iter().all(|error| error.contains("gears.forcestopped")),
+                        "{errors:?}"
+                    );
+                    let at =
+                        open.iter().position(|open| *open == execution).expect("each ends once");
+                    open.swap_remove(at);
+                }
+                Some(FromWorker::Progress { done: false, .. }) | None => {}
+                other => panic!("{other:?}; printed: {:#?}", driver.printed),
+            }
+        }
+        let quick = driver
+            .described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')")
+            .0;
+        assert_eq!(driver.call(worker, quick, &[b"q"]).records, [text("1")]);
+    });
 }

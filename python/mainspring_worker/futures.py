@@ -1,0 +1,126 @@
+"""Futures of scripts: gearsFuture(), which puts its record aside, and the helpers around the asyncio loop."""
+
+import asyncio
+import threading
+from queue import SimpleQueue
+
+from . import session
+from .errors import GearsError
+
+# Said by a seat whose callback may not suspend its record.
+REFUSES = object()
+
+
+class PyFuture:
+    """gearsFuture(): its record goes on when it is continued, by whichever thread or later execution."""
+
+    def __init__(self, *args):
+        if args:
+            raise GearsError("Future gets no arguments")
+        entry = session.current.desk.seat().step
+        if entry is None:
+            raise GearsError("Future object can only be created inside certain execution steps")
+        if entry is REFUSES:
+            raise GearsError("Step does not support async")
+        if entry.future_made:
+            raise GearsError("Can not create async record twice on the same step")
+        entry.future_made = True
+        self.entry = None
+        self.continued = False
+        self.lock = threading.Lock()
+
+    def continueRun(self, *args):
+        if len(args) != 1:
+            raise GearsError("Continue function expect an object")
+        self._continue().settle(value=args[0])
+
+    def continueFailed(self, *args):
+        if len(args) != 1:
+            raise GearsError("Continue function expect an object")
+        self._continue().settle(failed=str(args[0]))
+
+    def _continue(self):
+        with self.lock:
+            if self.continued:
+                raise GearsError("Can not continue with the same future twice")
+            if self.entry is None:
+                raise GearsError("Can not handle future untill it returned from the callback")
+            self.continued = True
+        return self.entry
+
+    def __del__(self):
+        # The collector may run this anywhere, even where a lock is held that settling takes: another thread does it.
+        if getattr(self, "entry", None) is not None and not self.continued:
+            _dropped.put(self.entry)
+
+
+def gearsFuture(*args):
+    settler()
+    return PyFuture(*args)
+
+
+# Threads that are started when they are first needed: this one settles the futures that were dropped.
+
+_starting = threading.Lock()
+_dropped = SimpleQueue()
+_settler = None
+
+
+def settler():
+    global _settler
+    if _settler is None:
+        with _starting:
+            if _settler is None:
+                _settler = threading.Thread(target=settle_dropped, name="settler", daemon=True)
+                _settler.start()
+
+
+def settle_dropped():
+    while True:
+        _dropped.get().settle(failed="Async record did not called continue")
+
+
+# This one runs the asyncio loop of the whole session.
+
+_loop = None
+
+
+def loop():
+    global _loop
+    with _starting:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="asyncio", daemon=True).start()
+    return _loop
+
+
+def runCoroutine(cr, f=None, delay=0, s=None):
+    """Runs a coroutine on the loop; what it returns continues the future `f`."""
+
+    async def run():
+        try:
+            if delay:
+                await asyncio.sleep(delay)
+            value = await cr
+        except Exception as error:
+            if f is not None:
+                f.continueFailed(str(error))
+        else:
+            if f is not None:
+                f.continueRun(value)
+
+    asyncio.run_coroutine_threadsafe(run(), loop())
+
+
+def createFuture():
+    """A future for coroutines to await, settled by setFutureResults or setFutureException from any thread."""
+    return loop().create_future()
+
+
+def setFutureResults(future, value):
+    loop().call_soon_threadsafe(lambda: future.done() or future.set_result(value))
+
+
+def setFutureException(future, error):
+    error = error if isinstance(error, BaseException) else Exception(error)
+    loop().call_soon_threadsafe(lambda: future.done() or future.set_exception(error))
