@@ -593,10 +593,7 @@ mod tests {
     fn a_worker_that_dies_in_a_run_ends_it_with_the_cause() {
         let mut stage = Stage::running(plan("KeysReader", &[StepKind::Map]), "");
         stage.crash(WORKER);
-        assert_eq!(
-            stage.reply(),
-            "*2|*0|*1|$51|worker was ended by SIGSEGV (segmentation fault)|".replace("$51", "$48")
-        );
+        assert_eq!(stage.reply(), "*2|*0|*1|$48|worker was ended by SIGSEGV (segmentation fault)|");
         assert!(stage.engine.sessions.by_number.is_empty());
         assert!(stage.engine.executions.is_empty());
     }

@@ -45,9 +45,6 @@ impl Engine {
     ) {
         let now_us = doors.host.monotonic_us();
         let execution = self.execution(id);
-        if execution.status != Status::Running {
-            return;
-        }
         // An invocation speaks: whatever its place in the queue, a thread has it.
         execution.started_us.get_or_insert(now_us);
         if execution.results.is_empty() {
