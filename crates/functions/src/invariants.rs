@@ -168,15 +168,15 @@ impl Play {
                 self.stage.at(self.now_ms);
             }
         }
+        for (client, reply) in std::mem::take(&mut self.stage.host.replies) {
+            let place = self.owed.iter().position(|owed| *owed == client);
+            let Some(place) = place else { panic!("client {client} waits for no reply: {reply}") };
+            self.owed.swap_remove(place);
+        }
         if self.dice.below(50) == 0 && !self.owed.is_empty() {
             let gone = self.dice.below(self.owed.len() as u64) as usize;
             let client = self.owed.swap_remove(gone);
             self.stage.engine.client_gone(ClientId(client));
-        }
-        for (client, _) in std::mem::take(&mut self.stage.host.replies) {
-            let place = self.owed.iter().position(|owed| *owed == client);
-            let place = place.expect("a reply goes to a client that waits, and only once");
-            self.owed.swap_remove(place);
         }
         self.workers = self.stage.workers.specs.len() as u64;
     }
@@ -221,7 +221,7 @@ impl Play {
         assert!(kept.count() <= 10);
     }
 
-    /// All workers die and no session has anything left: nobody may wait for ever.
+    /// All registrations end and all workers die: nobody may wait for ever.
     fn end(&mut self) {
         let numbers: Vec<u64> =
             self.stage.engine.registrations.by_number.keys().map(|number| number.0).collect();
@@ -229,8 +229,15 @@ impl Play {
             let line = format!("RG.UNREGISTER {} ABORTPENDING", crate::testing::id(number));
             self.command(&line);
         }
-        for worker in 0..self.workers {
-            self.stage.crash(WorkerId(worker));
+        // What waits in ended registrations still starts; so sessions come back until it has.
+        for _ in 0..10 {
+            self.now_ms += 60_000;
+            self.stage.at(self.now_ms);
+            for worker in 0..self.stage.workers.specs.len() as u64 {
+                self.stage.loaded(WorkerId(worker));
+                self.stage.work();
+                self.stage.crash(WorkerId(worker));
+            }
         }
         for (client, _) in std::mem::take(&mut self.stage.host.replies) {
             self.owed.retain(|owed| *owed != client);

@@ -143,6 +143,7 @@ impl Engine {
                         entries.iter().for_each(|entry| entry.put(&key, sink));
                     }),
                     Err(error) => {
+                        self.stream_is_unreadable(number, &key);
                         self.execution(id).errors.push(error);
                         self.finish(doors, id, Status::Done);
                     }

@@ -280,6 +280,13 @@ impl Engine {
         }
     }
 
+    /// A stream that cannot be read is left alone until it grows again: trying on would never end.
+    pub(super) fn stream_is_unreadable(&mut self, number: RegistrationNumber, key: &[u8]) {
+        if let Some(trigger) = self.stream_trigger(number) {
+            trigger.streams.remove(key);
+        }
+    }
+
     /// An execution on a stream is over.
     pub(crate) fn stream_run_ended(
         &mut self,
@@ -652,6 +659,15 @@ mod tests {
         stage.calls();
         stage.done(WORKER, 2, vec![]);
         assert!(!stage.calls().iter().any(|call| call.starts_with("XACK")));
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_read_is_not_tried_for_ever() {
+        let mut stage = registered(&[]);
+        stage.answers(&[(PENDING, "-WRONGTYPE no stream\r\n")]);
+        stage.grows(1, &["1-1"]);
+        assert!(!stage.engine.has_work());
+        assert_eq!(stage.statistics().4.unwrap(), "WRONGTYPE no stream");
     }
 
     #[test]
