@@ -19,6 +19,8 @@ pub enum Keys {
     AfterStreams {
         from: usize,
     },
+    /// SORT's: the first argument, and the one after the last STORE. The keys that its patterns make cannot be told.
+    FirstAndStore,
 }
 
 /// Why a command's keys cannot be told.
@@ -68,6 +70,10 @@ impl Keys {
                 }
                 Ok((start..start + rest / 2).collect())
             }
+            Keys::FirstAndStore => {
+                let first = Keys::First.positions(request)?;
+                Ok(first.into_iter().chain(store_position(request)).collect())
+            }
         }
     }
 
@@ -75,16 +81,36 @@ impl Keys {
     pub fn legacy(self) -> (i64, i64, i64) {
         match self {
             Keys::None | Keys::AfterStreams { .. } => (0, 0, 0),
-            Keys::First => (1, 1, 1),
+            Keys::First | Keys::FirstAndStore => (1, 1, 1),
             Keys::Range { first, last, step } => (first as i64, i64::from(last), step as i64),
             Keys::Counted { also: Some(at), .. } => (at as i64, at as i64, 1),
             Keys::Counted { also: None, .. } => (0, 0, 0),
         }
     }
 
-    pub fn are_movable(self) -> bool {
-        matches!(self, Keys::Counted { .. } | Keys::AfterStreams { .. })
+    pub const fn are_movable(self) -> bool {
+        matches!(self, Keys::Counted { .. } | Keys::AfterStreams { .. } | Keys::FirstAndStore)
     }
+}
+
+/// Where SORT's destination stands: a STORE that is itself a pattern or a number of LIMIT does not count.
+fn store_position(request: &[&[u8]]) -> Option<usize> {
+    let mut found = None;
+    let mut at = 2;
+    while at < request.len() {
+        let word = request[at];
+        at += if word.eq_ignore_ascii_case(b"limit") {
+            3
+        } else if word.eq_ignore_ascii_case(b"by") || word.eq_ignore_ascii_case(b"get") {
+            2
+        } else if word.eq_ignore_ascii_case(b"store") && at + 1 < request.len() {
+            found = Some(at + 1);
+            2
+        } else {
+            1
+        };
+    }
+    found
 }
 
 #[cfg(test)]
@@ -112,6 +138,16 @@ mod tests {
             positions(Keys::AfterStreams { from: 1 }, "xread count 2 streams a b 0 0"),
             Ok(vec![4, 5])
         );
+    }
+
+    #[test]
+    fn a_sorted_list_may_be_stored() {
+        assert_eq!(positions(Keys::FirstAndStore, "sort a desc"), Ok(vec![1]));
+        assert_eq!(
+            positions(Keys::FirstAndStore, "sort a store b by store STORE c"),
+            Ok(vec![1, 7])
+        );
+        assert_eq!(positions(Keys::FirstAndStore, "sort a by store"), Ok(vec![1]));
     }
 
     #[test]

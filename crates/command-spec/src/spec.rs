@@ -131,7 +131,7 @@ impl CommandSpec {
     }
 
     pub const fn keys(mut self, keys: Keys) -> Self {
-        if matches!(keys, Keys::Counted { .. } | Keys::AfterStreams { .. }) {
+        if keys.are_movable() {
             self.flags = self.flags.and(Flags::MOVABLE_KEYS);
         }
         self.keys = keys;

@@ -1,1 +1,31 @@
-//! The standalone host: listener, connections, event loop and dispatch.
+//! The standalone host: listener, connections, event loop and dispatch. The only crate with sockets.
+//!
+//! One thread owns the data. A turn of its loop has three phases (`event_loop.rs`): read and decode what every ready socket
+//! has, execute all requests, write to every client once. `dispatch.rs` is the way of one request; [`state::State::call`]
+//! is the one door that clients, transactions and functions come through.
+
+mod blocking;
+mod client;
+mod clients;
+mod clock;
+mod command_table;
+mod commands;
+mod config;
+mod connection;
+mod dispatch;
+mod event_loop;
+mod gears;
+mod listener;
+mod log;
+mod notify;
+mod pubsub;
+mod slowlog;
+mod state;
+mod statistics;
+mod transaction;
+
+pub use config::{Config, ConfigError};
+pub use event_loop::{Server, StopHandle};
+
+/// The Redis whose commands and replies this server gives: clients gate features on it.
+pub const REDIS_VERSION: &str = "7.2.4";

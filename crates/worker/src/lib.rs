@@ -1,1 +1,50 @@
 //! Python worker processes behind the function engine's worker door.
+//!
+//! [`Pool`] is the door: it keeps one zygote per interpreter, takes a warm process for each session and carries
+//! messages both ways. It owns no thread and no event loop; its host watches the descriptors it names.
+
+mod frame;
+mod log_lines;
+mod marshal;
+mod message;
+mod pool;
+mod process;
+mod records;
+mod resp2;
+mod sys;
+mod transport;
+mod usage;
+mod zygote;
+
+pub use pool::{Change, Interest, Pool, PoolSpec};
+
+/// The Python side, as it travels to each interpreter: nothing is read from the disk at run time.
+pub mod runtime {
+    /// Started with `python -c`; receives [`MODULES`] over its standard input.
+    pub const BOOT: &str = include_str!("../../../python/mainspring_worker/boot.py");
+
+    macro_rules! modules {
+        ($($name:literal),* $(,)?) => {
+            &[$(($name, include_str!(concat!("../../../python/mainspring_worker/", $name, ".py")))),*]
+        };
+    }
+
+    /// Name and source of every module of the package `mainspring_worker`.
+    pub const MODULES: &[(&str, &str)] = modules![
+        "__init__",
+        "api",
+        "builder",
+        "channel",
+        "desk",
+        "errors",
+        "execution",
+        "forced_stop",
+        "pickling",
+        "protocol",
+        "session",
+        "steps",
+        "suspension",
+        "values",
+        "zygote",
+    ];
+}

@@ -1,0 +1,58 @@
+use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
+use keyspace::{Database, EventKind, Hash};
+use resp::ReplyWriter;
+
+use crate::{Command, Result};
+
+pub(crate) const HDEL: Command = Command {
+    spec: CommandSpec::new(
+        "hdel",
+        Group::Hash,
+        Arity::AtLeast(3),
+        "Removes fields from a hash. Removes the hash with its last field.",
+    )
+    .flags(Flags::WRITE.and(Flags::FAST))
+    .keys(Keys::First)
+    .since("2.0.0")
+    .syntax("key field [field ...]"),
+    run: hdel,
+};
+
+/// HDEL key field [field ...]
+fn hdel(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
+    let key = args.bytes()?;
+
+    let removed = match database.get_mut::<Hash>(key)? {
+        Some(hash) => args.rest().iter().filter(|field| hash.remove(field)).count(),
+        None => 0,
+    };
+    if removed > 0 {
+        database.changed(EventKind::HDEL, key);
+    }
+    reply.integer(removed as i64);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use resp::Reply;
+
+    use crate::testing::{events, run};
+
+    #[test]
+    fn only_what_was_there_counts() {
+        assert_eq!(run("HSET h a 1 b 2 \n HDEL h a nosuch a"), Reply::Integer(1));
+        assert_eq!(run("HDEL nosuch a"), Reply::Integer(0));
+    }
+
+    #[test]
+    fn the_last_field_takes_the_key_along() {
+        assert_eq!(run("HSET h a 1 b 2 \n HDEL h a b \n EXISTS h"), Reply::Integer(0));
+    }
+
+    #[test]
+    fn nothing_removed_is_no_event() {
+        assert_eq!(events("HSET h a 1 \n HDEL h b"), [""; 0]);
+        assert_eq!(events("HSET h a 1 \n HDEL h a b"), ["hdel h", "del h"]);
+    }
+}

@@ -1,0 +1,31 @@
+//! The client's own connection: greeting, authentication, selection, names.
+
+mod auth;
+mod client;
+mod greeting;
+mod hello;
+
+pub(crate) use client::apply_reply_mode;
+
+use crate::state::ServerCommand;
+
+pub(crate) const COMMANDS: &[&ServerCommand] = &[
+    &auth::AUTH,
+    &client::GETNAME,
+    &client::ID,
+    &client::INFO,
+    &client::KILL,
+    &client::LIST,
+    &client::NO_EVICT,
+    &client::NO_TOUCH,
+    &client::REPLY,
+    &client::SETINFO,
+    &client::SETNAME,
+    &client::UNBLOCK,
+    &greeting::ECHO,
+    &greeting::PING,
+    &greeting::QUIT,
+    &greeting::RESET,
+    &greeting::SELECT,
+    &hello::HELLO,
+];

@@ -1,0 +1,24 @@
+//! Commands that act on more than a database, group by group.
+
+mod connection;
+mod pubsub;
+pub(crate) mod server;
+mod transactions;
+
+pub(crate) use connection::apply_reply_mode;
+pub(crate) use pubsub::forget_subscriptions;
+
+use crate::state::ServerCommand;
+
+pub(crate) fn all() -> Vec<&'static ServerCommand> {
+    [connection::COMMANDS, pubsub::COMMANDS, server::COMMANDS, transactions::COMMANDS].concat()
+}
+
+/// Ends a command with an error line.
+pub(crate) fn fail<T>(text: &'static str) -> commands::Result<T> {
+    Err(commands::Error::text(text).into())
+}
+
+pub(crate) fn syntax_error<T>() -> commands::Result<T> {
+    Err(command_spec::ArgError::Syntax.into())
+}

@@ -1,0 +1,166 @@
+//! All that the one thread owns, but the sockets.
+
+use command_spec::{Args, CommandSpec};
+use keyspace::{Event, Interest, Keyspace, Limits, Options};
+use resp::ReplyWriter;
+
+use crate::blocking::Blocking;
+use crate::client::Slot;
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::command_table::CommandTable;
+use crate::config::Config;
+use crate::gears::Gears;
+use crate::notify::Notifications;
+use crate::pubsub::PubSub;
+use crate::slowlog::SlowLog;
+use crate::statistics::Statistics;
+
+/// A command that acts on more than a database.
+#[derive(Debug)]
+pub(crate) struct ServerCommand {
+    pub(crate) spec: CommandSpec,
+    pub(crate) run: fn(&mut State, Slot, Args<'_>, &mut ReplyWriter<'_>) -> commands::Result,
+}
+
+pub(crate) struct State {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) table: CommandTable,
+    pub(crate) clients: Clients,
+    pub(crate) config: Config,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) pubsub: PubSub,
+    pub(crate) blocking: Blocking,
+    pub(crate) notifications: Notifications,
+    pub(crate) statistics: Statistics,
+    pub(crate) slowlog: SlowLog,
+    pub(crate) gears: Gears,
+    /// Events taken from the keyspace and not yet told; kept to reuse its memory.
+    pub(crate) events: Vec<Event>,
+    /// 40 hexadecimal digits.
+    pub(crate) run_id: String,
+    pub(crate) tcp_port: u16,
+    /// Depth of calls into the one door: client, function, nested.
+    pub(crate) depth: usize,
+    pub(crate) shutdown: bool,
+}
+
+/// What is read for every command or every turn, out of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) password: Option<Vec<u8>>,
+    pub(crate) memory_max: usize,
+    pub(crate) slowlog_us: Option<u64>,
+    pub(crate) idle_seconds_max: i64,
+    pub(crate) query_bytes_max: usize,
+    pub(crate) request_limits: resp::Limits,
+    pub(crate) normal_output_max: usize,
+    pub(crate) pubsub_output_max: usize,
+}
+
+impl Settings {
+    fn of(config: &Config) -> Self {
+        let password = config.text("requirepass");
+        let limits: Vec<usize> = config
+            .text("client-output-buffer-limit")
+            .split_whitespace()
+            .map(|word| word.parse().unwrap_or(0))
+            .collect();
+        Settings {
+            password: (!password.is_empty()).then(|| password.as_bytes().to_vec()),
+            memory_max: config.number("maxmemory") as usize,
+            slowlog_us: u64::try_from(config.number("slowlog-log-slower-than")).ok(),
+            idle_seconds_max: config.number("timeout"),
+            query_bytes_max: config.number("client-query-buffer-limit") as usize,
+            request_limits: resp::Limits {
+                bulk_bytes_max: config.number("proto-max-bulk-len"),
+                ..resp::Limits::default()
+            },
+            normal_output_max: limits[1],
+            pubsub_output_max: limits[9],
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(config: Config, clock: Clock, seed: u64, run_id: String) -> Self {
+        let databases = config.number("databases") as usize;
+        let mut keyspace = Keyspace::new(Options { databases, seed });
+        keyspace.set_now(clock.unix_ms());
+        let settings = Settings::of(&config);
+        let gears = Gears::new(&config);
+        let mut state = State {
+            keyspace,
+            table: State::command_table(),
+            clients: Clients::new(),
+            settings,
+            config,
+            clock,
+            pubsub: PubSub::default(),
+            blocking: Blocking::default(),
+            notifications: Notifications::default(),
+            statistics: Statistics::default(),
+            slowlog: SlowLog::default(),
+            gears,
+            events: Vec::new(),
+            run_id,
+            tcp_port: 0,
+            depth: 0,
+            shutdown: false,
+        };
+        state.apply_config();
+        state
+    }
+
+    pub(crate) fn command_table() -> CommandTable {
+        CommandTable::new(&crate::commands::all(), functions::Engine::commands().copied())
+    }
+
+    /// Takes over what changed in the configuration.
+    pub(crate) fn apply_config(&mut self) {
+        self.settings = Settings::of(&self.config);
+        let count = |name: &str| self.config.number(name) as usize;
+        self.keyspace.limits = Limits {
+            list_max_listpack_size: self.config.number("list-max-listpack-size"),
+            hash_max_listpack_entries: count("hash-max-listpack-entries"),
+            hash_max_listpack_value: count("hash-max-listpack-value"),
+            set_max_intset_entries: count("set-max-intset-entries"),
+            set_max_listpack_entries: count("set-max-listpack-entries"),
+            set_max_listpack_value: count("set-max-listpack-value"),
+            zset_max_listpack_entries: count("zset-max-listpack-entries"),
+            zset_max_listpack_value: count("zset-max-listpack-value"),
+        };
+        self.keyspace.stream_limits.entries_max = count("stream-node-max-entries");
+        self.keyspace.stream_limits.bytes_max = count("stream-node-max-bytes");
+        self.slowlog.set_max(count("slowlog-max-len"));
+        self.notifications = Notifications::parse(self.config.text("notify-keyspace-events"));
+        self.update_interest();
+    }
+
+    /// Events cost only while somebody wants them.
+    pub(crate) fn update_interest(&mut self) {
+        let functions = self.gears.interest();
+        let mut interest = self.notifications.interest();
+        if functions.keyspace {
+            interest |= Interest::COMMON;
+        }
+        if functions.streams {
+            interest |= keyspace::EventClass::STREAM;
+        }
+        if functions.misses {
+            interest |= keyspace::EventClass::KEYMISS;
+        }
+        self.keyspace.set_interest(interest);
+    }
+
+    /// The clock moves once a turn.
+    pub(crate) fn tick(&mut self) {
+        self.clock.tick();
+        self.keyspace.set_now(self.clock.unix_ms());
+    }
+
+    pub(crate) fn has_memory(&self) -> bool {
+        self.settings.memory_max == 0 || self.keyspace.used_memory() <= self.settings.memory_max
+    }
+}

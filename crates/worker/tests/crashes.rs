@@ -1,0 +1,287 @@
+//! What a function may do to its process, and what the server sees of it.
+
+mod driver;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use driver::{Driver, interpreters, text};
+use functions::worker::{ExitReason, FromWorker, SessionSpec, WorkerId, Workers};
+use worker::Pool;
+
+fn everywhere(test: impl Fn(&mut Driver)) {
+    for interpreter in interpreters() {
+        eprintln!("with {}", interpreter.display());
+        test(&mut Driver::with(interpreter));
+    }
+}
+
+fn exit_of(driver: &mut Driver, worker: WorkerId) -> ExitReason {
+    loop {
+        if let FromWorker::Exited { reason } = driver.next(worker) {
+            assert!(
+                driver.next_within(worker, Duration::from_millis(50)).is_none(),
+                "the exit is the last message"
+            );
+            return reason;
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_process_is_told_once_with_its_reason() {
+    everywhere(|driver| {
+        for (code, expected) in [
+            ("import os; os._exit(1)", ExitReason::Code(1)),
+            ("import os; os.kill(os.getpid(), 9)", ExitReason::Signal(9)),
+            ("import ctypes; ctypes.string_at(0)", ExitReason::Signal(11)),
+        ] {
+            let worker = driver.session();
+            driver.pool.script(worker, code.as_bytes());
+            assert_eq!(exit_of(driver, worker), expected, "{code}");
+            assert!(driver.pool.usage(worker).is_none());
+        }
+    });
+}
+
+#[test]
+fn what_a_worker_said_before_its_end_comes_before_it() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, "import os"), None);
+    driver.pool.script(worker, b"");
+    driver.pool.script(worker, b"os._exit(7)");
+    assert!(matches!(driver.next(worker), FromWorker::ScriptDone { error: None }));
+    assert_eq!(exit_of(&mut driver, worker), ExitReason::Code(7));
+}
+
+#[test]
+fn a_killed_session_says_nothing_more_and_leaves_no_process() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, ""), None);
+    let pid = driver.pid(worker);
+    driver.pool.kill(worker);
+    driver.pool.kill(worker);
+    assert!(driver.next_within(worker, Duration::from_millis(100)).is_none());
+    assert_gone(pid);
+}
+
+#[test]
+fn an_interpreter_that_does_not_start_is_an_exit_with_its_reason() {
+    let mut driver = Driver::with("/nonexistent/python".into());
+    let worker = driver.session();
+    let ExitReason::NotStarted(why) = exit_of(&mut driver, worker) else { panic!() };
+    assert!(why.contains("No such file"), "{why}");
+
+    let mut driver = Driver::with("false".into());
+    let worker = driver.session();
+    let reason = exit_of(&mut driver, worker);
+    assert!(matches!(reason, ExitReason::NotStarted(_)), "{reason:?}");
+}
+
+#[test]
+fn the_zygotes_end_ends_its_workers_and_the_next_session_has_a_new_one() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, ""), None);
+    let pid = driver.pid(worker);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let zygote = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_string();
+    assert!(Command::new("kill").args(["-9", &zygote]).status().unwrap().success());
+    assert_eq!(exit_of(&mut driver, worker), ExitReason::Signal(9));
+    assert_gone(pid);
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, ""), None);
+}
+
+#[test]
+fn an_aborted_loop_ends_with_one_error_and_the_session_lives() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let (endless, ..) = driver.described(
+            worker,
+            "def f(r):\n  while True: pass\nGB('CommandReader').map(f).register(trigger='e')",
+        );
+        let (stubborn, ..) = driver.described(
+            worker,
+            "left = []\ndef g(r):\n  while len(left) < 3:\n    try:\n      while True: pass\n    except redisgears.GearsForceStopped:\n      left.append(1)\n\
+             GB('CommandReader').map(g).map(lambda r: 1).register(trigger='s')",
+        );
+        let (waiting, ..) = driver.described(
+            worker,
+            "GB('CommandReader').map(lambda r: execute('BRPOP', 'x', 0)).register(trigger='w')",
+        );
+
+        for function in [endless, stubborn] {
+            let execution = driver.invoke(worker, function, &[b"t"]);
+            assert!(driver.next_within(worker, Duration::from_millis(30)).is_none());
+            driver.pool.abort(worker, execution);
+            let outcome = driver.outcome(worker, execution);
+            if function == endless {
+                assert_eq!((outcome.records.len(), outcome.errors.len()), (0, 1));
+                assert!(outcome.errors[0].contains("gears.forcestopped"), "{:?}", outcome.errors);
+            }
+        }
+        let execution = driver.invoke(worker, waiting, &[b"t"]);
+        assert!(matches!(driver.next(worker), FromWorker::Execute { .. }));
+        driver.pool.abort(worker, execution);
+        assert!(driver.outcome(worker, execution).errors[0].contains("gears.forcestopped"));
+
+        let (quick, ..) =
+            driver.described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')");
+        assert_eq!(driver.call(worker, quick, &[b"q"]).records, [text("1")]);
+    });
+}
+
+#[test]
+fn an_execution_that_waits_for_records_can_be_aborted() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    let (function, ..) = driver.described(worker, "GB().count().run()");
+    let execution = driver.execution();
+    driver.pool.open(worker, execution, function, 0, functions::worker::Source::Fed);
+    driver.pool.abort(worker, execution);
+    assert_eq!(driver.outcome(worker, execution).records, []);
+}
+
+#[test]
+fn memory_beyond_the_limit_is_a_python_error() {
+    everywhere(|driver| {
+        let worker = driver.pool.start(&SessionSpec {
+            name: "small".into(),
+            threads: 3,
+            memory_bytes_max: Some(200 << 20),
+            ..SessionSpec::default()
+        });
+        assert_eq!(driver.script(worker, "keep = bytearray(50 << 20)"), None);
+        let error = driver.script(worker, "x = bytearray(10 << 30)").unwrap();
+        assert!(error.contains("MemoryError"), "{error}");
+        assert_eq!(driver.script(worker, "len(keep)"), None, "the session lives on");
+    });
+}
+
+#[test]
+fn what_a_script_prints_becomes_log_lines() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let code = "import os, sys\nprint('one')\nprint('é\\udcff', file=sys.stderr)\nos.write(1, b'raw\\n')\nos.system('echo child')";
+        assert_eq!(driver.script(worker, code), None);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while driver.printed.len() < 4 && Instant::now() < deadline {
+            driver.pump();
+        }
+        assert_eq!(driver.printed, ["one", "é\\udcff", "raw", "child"]);
+        assert_eq!(
+            driver.script(
+                worker,
+                "assert sys.stdin.read() == ''\nassert os.getpid() == os.getsid(0)"
+            ),
+            None
+        );
+    });
+}
+
+#[test]
+fn a_worker_that_breaks_the_protocol_is_ended() {
+    let mut driver = Driver::new();
+    for junk in [
+        "b'\\xff' * 64",
+        "b'\\x01\\0\\0\\0c'",
+        "b'\\x05\\0\\0\\0[\\0\\0\\0\\x01'",
+        "b'\\x01\\0\\0\\0N'",
+    ] {
+        let worker = driver.session();
+        driver.pool.script(worker, format!("import os; os.write(3, {junk})").as_bytes());
+        let reason = exit_of(&mut driver, worker);
+        assert!(matches!(reason, ExitReason::Protocol(_)), "{junk}: {reason:?}");
+    }
+}
+
+#[test]
+fn a_lease_serves_one_worker_and_keeps_the_others_ends() {
+    let mut driver = Driver::new();
+    let (leased, other) = (driver.session(), driver.session());
+    assert_eq!(driver.script(leased, ""), None);
+    assert_eq!(driver.script(other, "import os"), None);
+    driver.pool.script(other, b"os._exit(1)");
+    driver.pool.flush(0);
+    std::thread::sleep(Duration::from_millis(50));
+
+    driver.pool.script(leased, b"");
+    let mut seen = Vec::new();
+    while !driver.pool.wait_one(leased, Duration::from_secs(5), &mut |worker, message| {
+        seen.push((worker, message))
+    }) {}
+    assert!(
+        matches!(seen[..], [(worker, FromWorker::ScriptDone { error: None })] if worker == leased)
+    );
+    assert_eq!(exit_of(&mut driver, other), ExitReason::Code(1));
+
+    driver.pool.script(leased, b"os = __import__('os'); os._exit(2)");
+    let mut end = None;
+    while end.is_none() {
+        driver.pool.wait_one(leased, Duration::from_secs(5), &mut |_, message| end = Some(message));
+    }
+    assert!(matches!(end, Some(FromWorker::Exited { reason: ExitReason::Code(2) })), "{end:?}");
+}
+
+#[test]
+fn no_process_outlives_the_server() {
+    // This test program again, as a server that we can kill.
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_server_to_be_killed", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let pid = loop {
+        let line = lines.next().unwrap().unwrap();
+        if let Some((_, pid)) = line.split_once("worker pid ") {
+            break pid.parse().unwrap();
+        }
+    };
+    assert!(Path::new(&format!("/proc/{pid}")).exists());
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_gone(pid);
+}
+
+#[test]
+#[ignore = "the other half of no_process_outlives_the_server"]
+fn a_server_to_be_killed() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, ""), None);
+    // Busy, so that it would not notice the end of its stream.
+    driver.pool.script(worker, b"while True: pass");
+    driver.pump();
+    println!("\nworker pid {}", driver.pid(worker));
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn a_pool_that_is_dropped_takes_its_processes_along() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, ""), None);
+    let pid = driver.pid(worker);
+    drop::<Pool>(driver.pool);
+    assert_gone(pid);
+}
+
+fn assert_gone(pid: u32) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while alive(pid) {
+        assert!(Instant::now() < deadline, "process {pid} is still there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A zombie whose parent is no longer ours counts as gone: reaping it is the init process's business.
+fn alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+}

@@ -1,0 +1,286 @@
+"""What scripts call: the names of their globals, of `redisgears` and of `__main__`."""
+
+import asyncio
+import copy
+import io
+import sys
+import types
+
+from . import builder, session, suspension
+from .errors import GearsError, GearsFlatError, GearsForceStopped
+from .protocol import ATOMIC_BEGIN, ATOMIC_END, CONFIG_GET, EXECUTE, LOG
+
+LEVELS = ("debug", "verbose", "notice", "warning")
+
+
+def execute(*args):
+    """Runs one command on the server; the reply as Python values. An error reply raises GearsError."""
+    if not args:
+        return []
+    if not isinstance(args[0], str):
+        raise GearsError("the given command must be a string")
+    wire = [bytes(arg) if isinstance(arg, (bytes, bytearray)) else str(arg).encode() for arg in args]
+    desk = session.current.desk
+    execution = desk.seat().execution
+    number = None if execution is None else execution.number
+    return desk.ask(lambda token: (EXECUTE, token, number, wire))
+
+
+class PyAtomic:
+    """`with atomic():` nothing else runs on the server until the block is left."""
+
+    def __enter__(self):
+        desk = session.current.desk
+        seat = desk.seat()
+        if seat.atomic is not None:
+            raise GearsError("Already inside an atomic block")
+        desk.ask(lambda token: (ATOMIC_BEGIN, token))
+        seat.atomic = self
+        return self
+
+    def __exit__(self, kind, error, trace):
+        desk = session.current.desk
+        seat = desk.seat()
+        if seat.atomic is not self:
+            raise GearsError("Not inside an atomic block")
+        seat.atomic = None
+        desk.ask(lambda token: (ATOMIC_END, token))
+        return False
+
+
+def atomic():
+    return PyAtomic()
+
+
+def isInAtomicBlock():
+    return session.current.desk.seat().atomic is not None
+
+
+def log(*args, **kwargs):
+    if len(args) == 2 and "level" not in kwargs and args[1] not in LEVELS:
+        # log(level, message): the old order.
+        args = args[::-1]
+    message = kwargs.get("message", args[0] if args else None)
+    if not args and "message" not in kwargs:
+        raise GearsError("log function must get a log message as input")
+    level = kwargs.get("level", args[1] if len(args) > 1 else "notice")
+    if not isinstance(message, str):
+        raise GearsError("Log message must be a string")
+    if not isinstance(level, str):
+        raise GearsError("Log level must be a sting (debug/verbose/notice/warning)")
+    if level not in LEVELS:
+        raise GearsError("Log level should be one of the following : debug,verbose,notice,warning")
+    session.current.desk.say((LOG, level, message))
+
+
+def hashtag():
+    """The shortest text whose slot is the first of this shard; without a cluster that of slot 0."""
+    return "06S"
+
+
+def configGet(*args):
+    if len(args) != 1:
+        raise GearsError("get_config function must get a single key input")
+    if not isinstance(args[0], str):
+        raise GearsError("get_config key must be a string")
+    return session.current.desk.ask(lambda token: (CONFIG_GET, token, args[0]))
+
+
+def gearsConfigGet(key, default=None):
+    value = configGet(key)
+    return default if value is None else value
+
+
+def gearsCtx(reader="KeysReader", desc=None):
+    return builder.PyFlatExecution(reader, desc)
+
+
+def flat_error(message):
+    raise GearsFlatError(message)
+
+
+class GearsSession:
+    """What getGearsSession() gives and setGearsSession() takes. A process has one session, so it carries nothing."""
+
+
+_session = GearsSession()
+
+
+def getGearsSession():
+    return _session
+
+
+def setGearsSession(*args):
+    if len(args) != 1:
+        raise GearsError("Wrong number of args given to setGearsSession")
+    if args[0] is not None and not isinstance(args[0], GearsSession):
+        raise GearsError("Given object is not of type GearsSession")
+
+
+def registerGearsThread():
+    """Any thread of this process may call into the server: there is nothing to prepare."""
+
+
+def isAsyncAllow():
+    step = session.current.desk.seat().step
+    return step is not None and step is not suspension.REFUSES
+
+
+def unsupported(name):
+    def refuse(*args, **kwargs):
+        raise GearsError("%s is not supported by this server" % name)
+
+    refuse.__name__ = refuse.__qualname__ = name
+    return refuse
+
+
+registerTE = unsupported("registerTE")
+call_next = unsupported("call_next")
+get_command = unsupported("get_command")
+override_reply = unsupported("override_reply")
+
+
+class RunFuture:
+    """What run() returns."""
+
+    def __init__(self, execution):
+        self.execution = execution
+
+    def __await__(self):
+        raise GearsError("awaiting run() is not supported by this server")
+
+
+def createKeysOnlyReader(pattern="*", count=1000, noScan=False, patternGenerator=None):
+    """A reader callback that gives the names of keys."""
+
+    def keysOnlyReader():
+        match, exact = (pattern, noScan) if patternGenerator is None else patternGenerator()
+        if exact:
+            if execute("EXISTS", match) == 1:
+                yield match
+            return
+        cursor = "0"
+        while True:
+            cursor, keys = execute("SCAN", cursor, "MATCH", match, "COUNT", count)
+            yield from keys
+            if cursor == "0":
+                return
+
+    return keysOnlyReader
+
+
+def shardReaderCallback():
+    reply = execute("RG.INFOCLUSTER")
+    yield "1" if reply == "no cluster mode" else reply[1]
+
+
+def is_function(value):
+    return isinstance(value, types.FunctionType)
+
+
+def is_coroutine(value):
+    return asyncio.iscoroutine(value)
+
+
+# Namespaces
+
+
+def install():
+    """Makes the names importable, before any script runs: `redisgears`, `redisAI`, and those `__main__` must have."""
+    gears = types.ModuleType("redisgears")
+    gears.__dict__.update(
+        gearsCtx=gearsCtx,
+        registerGearsThread=registerGearsThread,
+        getGearsSession=getGearsSession,
+        setGearsSession=setGearsSession,
+        isInAtomicBlock=isInAtomicBlock,
+        gearsFutureCtx=suspension.gearsFuture,
+        PyFuture=suspension.PyFuture,
+        atomicCtx=atomic,
+        executeCommand=execute,
+        log=log,
+        config_get=configGet,
+        getMyHashTag=hashtag,
+        registerTimeEvent=registerTE,
+        callNext=call_next,
+        getCommand=get_command,
+        overrideReply=override_reply,
+        isAsyncAllow=isAsyncAllow,
+        flatError=flat_error,
+        PyFlatExecution=builder.PyFlatExecution,
+        PyAtomic=PyAtomic,
+        PyExecutionSession=GearsSession,
+        GearsError=GearsError,
+        GearsForceStopped=GearsForceStopped,
+        GearsFlatError=GearsFlatError,
+    )
+    ai = types.ModuleType("redisAI")
+
+    def missing(name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def refuse(*args, **kwargs):
+            raise GearsError("RedisAI is not loaded, it is not possible to use AI interface.")
+
+        return refuse
+
+    ai.__getattr__ = missing
+    sys.modules["redisgears"] = sys.modules["rg"] = gears
+    sys.modules["redisAI"] = ai
+    main = sys.modules["__main__"].__dict__
+    for name in [name for name in main if not name.startswith("__")]:
+        del main[name]
+    main.update(
+        GearsBuilder=builder.GearsBuilder,
+        GB=builder.GearsBuilder,
+        execute=execute,
+        call_next=call_next,
+        get_command=get_command,
+        override_reply=override_reply,
+        atomic=atomic,
+        hashtag=hashtag,
+        registerTE=registerTE,
+        gearsCtx=gearsCtx,
+        gearsFuture=suspension.gearsFuture,
+        runCoroutine=suspension.runCoroutine,
+        createFuture=suspension.createFuture,
+        setFutureResults=suspension.setFutureResults,
+        setFutureException=suspension.setFutureException,
+        log=log,
+        Log=log,
+        setGearsSession=setGearsSession,
+        getGearsSession=getGearsSession,
+        registerGearsThread=registerGearsThread,
+        isInAtomicBlock=isInAtomicBlock,
+        configGet=configGet,
+        ConfigGet=configGet,
+        gearsConfigGet=gearsConfigGet,
+        GearsConfigGet=gearsConfigGet,
+        PyFlatExecution=builder.PyFlatExecution,
+        isAsyncAllow=isAsyncAllow,
+        flat_error=flat_error,
+        GearsSession=GearsSession,
+        createKeysOnlyReader=createKeysOnlyReader,
+        shardReaderCallback=shardReaderCallback,
+        redisgears=gears,
+        rg=gears,
+        redisAI=ai,
+        copy=copy,
+        asyncio=asyncio,
+        io=io,
+    )
+    try:
+        import cloudpickle
+
+        main["cloudpickle"] = cloudpickle
+    except ImportError:
+        pass
+
+
+def script_globals():
+    names = dict(sys.modules["__main__"].__dict__)
+    names["__name__"] = "not_main"
+    for name in ("__spec__", "__loader__", "__package__"):
+        names.pop(name, None)
+    return names

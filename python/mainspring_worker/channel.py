@@ -1,0 +1,82 @@
+"""Frames over the stream to the server: u32 (little endian) length, then a marshalled list of messages."""
+
+import os
+from marshal import dumps, loads
+from threading import Lock
+
+READ_BYTES = 256 * 1024
+
+
+class Channel:
+    """Reading is for one thread at a time, the leader; sending is for all."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.recv = stream.recv
+        self.sendall = stream.sendall
+        self.rest = b""
+        self.sending = Lock()
+
+    def receive(self):
+        """Waits for messages. The server's end is the process's end."""
+        try:
+            data = self.recv(READ_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            os._exit(0)
+        if self.rest:
+            data = self.rest + data
+            self.rest = b""
+        messages = []
+        at, end = 0, len(data)
+        while end - at >= 4:
+            start = at + 4
+            length = int.from_bytes(data[at:start], "little")
+            if end - start < length:
+                messages += loads(self.complete(memoryview(data)[start:], length))
+                return messages
+            messages += loads(memoryview(data)[start : start + length])
+            at = start + length
+        self.rest = data[at:]
+        return messages
+
+    def complete(self, begin, length):
+        """The rest of a frame whose length is known: read into place, not pieced together."""
+        frame = bytearray(length)
+        frame[: len(begin)] = begin
+        view = memoryview(frame)
+        have = len(begin)
+        while have < length:
+            try:
+                got = self.stream.recv_into(view[have:])
+            except OSError:
+                got = 0
+            if not got:
+                os._exit(0)
+            have += got
+        return frame
+
+    def send(self, messages):
+        with self.sending:
+            self.write(messages)
+
+    def send_queued(self, queue):
+        """Sends and empties a deque that others may append to. Whoever sends, a queue's messages stay in order."""
+        with self.sending:
+            messages = []
+            try:
+                while True:
+                    messages.append(queue.popleft())
+            except IndexError:
+                pass
+            if messages:
+                self.write(messages)
+
+    def write(self, messages):
+        # Version 2 has no references: so the server need not resolve any from a process it does not trust.
+        body = dumps(messages, 2)
+        try:
+            self.sendall(len(body).to_bytes(4, "little") + body)
+        except OSError:
+            os._exit(0)

@@ -1,0 +1,342 @@
+"""The threads of a worker: who reads, who runs, who waits.
+
+One thread leads: it alone reads the stream. It runs what it reads itself, at once, and answers a whole frame in one
+frame. Only when that takes longer than a moment the lead passes to another thread; and a thread that waits for an answer
+of the server may lead meanwhile. So neither a plain call nor a blocking execute() costs a switch of threads.
+"""
+
+import os
+import threading
+import time
+import traceback
+from collections import deque
+from queue import SimpleQueue
+from threading import Lock, get_ident
+
+from .errors import GearsError, GearsForceStopped
+from .forced_stop import stop_thread, take_back
+
+# How long the leader may run one job before another thread reads, and how often that is looked at.
+TICK_S = 0.001
+# Ticks without any work until the watcher sleeps.
+QUIET_TICKS = 50
+# A batch's answers wait this long at most for the rest of the batch.
+FLUSH_S = 0.0005
+# Threads that have nothing to do beyond this number end.
+IDLE_MAX = 4
+
+EMPTY = object()
+
+
+class Seat:
+    """What the desk knows of one thread."""
+
+    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest")
+
+    def __init__(self, guest):
+        self.ident = get_ident()
+        # It leads and runs a job meanwhile: the lead may be taken from it.
+        self.lending = False
+        self.turn = 0
+        # Messages for the next frame; the watcher may send them, too.
+        self.out = deque()
+        # It counts as one that runs callbacks.
+        self.counted = False
+        self.execution = None
+        # The record whose callback it runs, where that may be suspended.
+        self.step = None
+        self.atomic = None
+        # Not a thread of ours: it never runs jobs.
+        self.guest = guest
+
+
+class Slot:
+    """One call that waits for its answer."""
+
+    __slots__ = ("seat", "lock", "outcome", "success", "execution")
+
+    def __init__(self, seat):
+        self.seat = seat
+        self.execution = seat.execution
+        self.outcome = EMPTY
+        self.success = True
+        self.lock = Lock()
+        self.lock.acquire()
+
+
+class Desk:
+    def __init__(self, channel, limit=1):
+        self.channel = channel
+        self.limit = limit
+        self.here = threading.local()
+        self.dispatch = None
+        # Guards everything below that more than one thread decides on.
+        self.gate = Lock()
+        self.leader = None
+        self.seats = []
+        self.work = deque()
+        self.idle = 0
+        self.busy = 0
+        self.bell = SimpleQueue()
+        self.slots = {}
+        self.waiting = []
+        self.tokens = 0
+        self.alarm = Lock()
+        self.alarm.acquire()
+        self.watcher_sleeps = False
+        # Called on every tick; true while it wants to be called again.
+        self.on_tick = lambda: False
+
+    # Threads
+
+    def run(self, dispatch):
+        self.dispatch = dispatch
+        threading.Thread(target=self.watch, name="watcher", daemon=True).start()
+        self.serve()
+
+    def serve(self):
+        """The body of a thread. Jobs catch what callbacks raise; should anything else get here, a thread that silently ends
+        would leave calls without an answer: the process ends instead, which the server sees."""
+        try:
+            self.take_turns()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(71)
+
+    def take_turns(self):
+        seat = self.here.seat = Seat(guest=False)
+        gate, work = self.gate, self.work
+        with gate:
+            self.seats.append(seat)
+        while True:
+            with gate:
+                if self.leader is None:
+                    self.leader = seat
+                leads = self.leader is seat
+                runs = bool(work) and self.busy < self.limit
+                if runs:
+                    self.busy += 1
+                    seat.counted = True
+                    seat.lending = leads
+                    if self.watcher_sleeps:
+                        self.watcher_sleeps = False
+                        self.alarm.release()
+                elif not leads:
+                    if self.idle >= IDLE_MAX:
+                        self.seats.remove(seat)
+                        return
+                    self.idle += 1
+            if runs:
+                self.work_off(seat)
+            elif leads:
+                self.dispatch(self.channel.receive())
+            else:
+                self.bell.get()
+
+    def work_off(self, seat):
+        popleft = self.work.popleft
+        clock = time.perf_counter
+        flushed = clock()
+        while True:
+            try:
+                job, argument = popleft()
+            except IndexError:
+                break
+            seat.turn += 1
+            job(seat, argument)
+            if seat.out and clock() - flushed > FLUSH_S:
+                self.flush(seat)
+                flushed = clock()
+        with self.gate:
+            self.busy -= 1
+            seat.counted = False
+            seat.lending = False
+        self.flush(seat)
+
+    def ring(self):
+        """Gets a thread for what is to be done. Under the gate."""
+        if self.idle:
+            self.idle -= 1
+            self.bell.put(None)
+        else:
+            threading.Thread(target=self.serve, name="executor", daemon=True).start()
+
+    def wake_watcher(self):
+        with self.gate:
+            if self.watcher_sleeps:
+                self.watcher_sleeps = False
+                self.alarm.release()
+
+    def pass_lead(self):
+        """Gives the lead to somebody who can use it. Under the gate; the caller does not lead any more."""
+        for slot in self.waiting:
+            if slot.outcome is EMPTY:
+                self.leader = slot.seat
+                self.waiting.remove(slot)
+                slot.lock.release()
+                return
+        self.leader = None
+        self.ring()
+
+    def watch(self):
+        gate = self.gate
+        seen = None
+        quiet = 0
+        while True:
+            time.sleep(TICK_S)
+            wanted = self.on_tick()
+            with gate:
+                leader = self.leader
+                if leader is not None and leader.lending:
+                    now = (leader, leader.turn)
+                    if now == seen:
+                        leader.lending = False
+                        seen = None
+                        self.pass_lead()
+                    else:
+                        seen = now
+                    quiet = 0
+                else:
+                    seen = None
+                    quiet = 0 if wanted or self.busy else quiet + 1
+                sleeps = self.watcher_sleeps = quiet > QUIET_TICKS
+                late = [seat for seat in self.seats if seat.out]
+            # A job that takes its time must not keep the answers of those before it.
+            for seat in late:
+                self.flush(seat)
+            if sleeps:
+                self.alarm.acquire()
+                quiet = 0
+
+    # Jobs
+
+    def add(self, job, argument):
+        """Queues a job, called with the seat of its thread; from within dispatch, by the thread that leads."""
+        self.work.append((job, argument))
+
+    def post(self, job, argument):
+        """Queues a job from any thread and sees to it that it is run. Under the gate."""
+        self.work.append((job, argument))
+        if self.busy < self.limit:
+            self.ring()
+
+    # Messages
+
+    def seat(self):
+        try:
+            return self.here.seat
+        except AttributeError:
+            seat = self.here.seat = Seat(guest=True)
+            return seat
+
+    def say(self, message):
+        """Sends a message with the next flush of the thread: at the end of its batch."""
+        seat = self.seat()
+        if seat.guest:
+            self.channel.send([message])
+        else:
+            seat.out.append(message)
+
+    def flush(self, seat):
+        if seat.out:
+            self.channel.send_queued(seat.out)
+
+    def ask(self, message):
+        """Sends a call and waits for its answer. `message` makes the message of a token."""
+        seat = self.seat()
+        slot = Slot(seat)
+        with self.gate:
+            # From here on the thread cannot be stopped: half a frame read would be the end of the session.
+            if seat.execution is not None and seat.execution.aborted:
+                take_back(seat.ident)
+            counted = seat.counted
+            seat.counted = False
+            self.tokens += 1
+            token = self.tokens
+            self.slots[token] = slot
+            if counted:
+                self.busy -= 1
+            seat.lending = False
+            if self.leader is None:
+                self.leader = seat
+            leads = self.leader is seat
+            if not leads:
+                self.waiting.append(slot)
+            # What remains of this thread's batch must not wait with it.
+            if self.work and self.busy < self.limit:
+                self.ring()
+        if seat.out:
+            seat.out.append(message(token))
+            self.flush(seat)
+        else:
+            self.channel.send([message(token)])
+        if not leads:
+            slot.lock.acquire()
+        # Without an answer the lock was opened to pass the lead.
+        while slot.outcome is EMPTY:
+            self.dispatch(self.channel.receive())
+            if self.work:
+                with self.gate:
+                    if self.work and self.busy < self.limit:
+                        self.ring()
+        with self.gate:
+            if counted:
+                self.busy += 1
+                seat.counted = True
+            if self.leader is seat:
+                if seat.guest or self.waiting:
+                    self.pass_lead()
+                else:
+                    seat.lending = counted
+                    if not counted:
+                        self.pass_lead()
+                    elif self.watcher_sleeps:
+                        self.watcher_sleeps = False
+                        self.alarm.release()
+            elif slot in self.waiting:
+                self.waiting.remove(slot)
+        if slot.success:
+            return slot.outcome
+        raise slot.outcome
+
+    def answer(self, token, success, value):
+        slot = self.slots.pop(token, None)
+        if slot is not None and slot.outcome is EMPTY:
+            slot.success = success
+            slot.outcome = value if success else GearsError(value)
+            slot.lock.release()
+
+    # Forced stop
+
+    def interrupt(self, execution):
+        """Ends every wait of an execution. From within dispatch."""
+        for slot in list(self.slots.values()):
+            if slot.execution is execution and slot.outcome is EMPTY:
+                slot.success = False
+                slot.outcome = GearsForceStopped()
+                slot.lock.release()
+
+    def stop(self, execution):
+        """Raises in the execution's thread, unless it is in the runtime's hands right now."""
+        with self.gate:
+            seat = execution.seat
+            if seat is not None and seat.counted and seat.execution is execution:
+                stop_thread(seat.ident)
+
+    def enter(self, seat, execution):
+        seat.execution = execution
+        execution.seat = seat
+
+    def leave(self, seat, execution):
+        """The thread has left the execution's callbacks: no forced stop reaches it any more."""
+        while True:
+            try:
+                # In this order without the gate: `stop` looks at the seat only after it saw `aborted`, so either it finds
+                # no seat, or we find the mark and wait until it has done what it does under the gate.
+                execution.seat = seat.execution = None
+                if execution.aborted:
+                    with self.gate:
+                        take_back(seat.ident)
+                return
+            except GearsForceStopped:
+                continue

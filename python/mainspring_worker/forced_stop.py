@@ -1,0 +1,36 @@
+"""Raising an exception in another thread, and the other thing only the C level can do: dying with the parent."""
+
+import ctypes
+import os
+import signal
+
+from .errors import GearsForceStopped
+
+PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+
+_set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+_prctl.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+def stop_thread(ident):
+    _set_async_exc(ident, GearsForceStopped)
+
+
+def take_back(ident):
+    """Clears what was not raised yet. (A null pointer, which is not None.)"""
+    _set_async_exc(ident, ctypes.py_object())
+
+
+def die_with_parent(parent):
+    _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    # It may have died before we asked.
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def name_process(name):
+    text = ctypes.create_string_buffer(name.encode("utf-8", "replace")[:15])
+    _prctl(PR_SET_NAME, ctypes.cast(text, ctypes.c_void_p), 0, 0, 0)

@@ -1,0 +1,237 @@
+"""A session: one script's world in this process, and what the server asks of it."""
+
+import threading
+
+from . import api, builder, channel, desk, pickling, values
+from .errors import GearsError, error_text
+from .execution import Call, Execution
+from .forced_stop import name_process
+from .protocol import (
+    ABORT,
+    ANSWER,
+    FEED,
+    FORGET,
+    INVOKE,
+    LOAD,
+    LOADED,
+    OPEN,
+    REGISTER,
+    RUN,
+    SCRIPT,
+    SCRIPT_DONE,
+    SESSION,
+)
+from .suspension import SuspendableExecution
+
+# The session of this process. There is one, from its first message to its end.
+current = None
+
+
+def run(stream):
+    """The life of a worker process; never returns but by its end."""
+    global current
+    current = Session(desk.Desk(channel.Channel(stream)))
+    # The thread that started the process stays out of it: so that all threads of a session are alike.
+    threading.Thread(target=current.desk.run, args=(current.dispatch,), name="executor", daemon=True).start()
+    threading.Event().wait()
+
+
+class Session:
+    def __init__(self, desk):
+        self.desk = desk
+        self.name = ""
+        self.globals = api.script_globals()
+        self.functions = {}
+        self.executions = {}
+        self.numbers = 0
+        self.lock = threading.Lock()
+        desk.on_tick = self.stop_aborted
+
+    def dispatch(self, messages):
+        """By the thread that leads: trivial messages at once, the others as jobs."""
+        add, invoke = self.desk.add, self.invoke
+        for message in messages:
+            kind = message[0]
+            if kind == INVOKE:
+                add(invoke, message)
+            elif kind == FEED:
+                _, number, last, records, marked = message
+                execution = self.executions.get(number)
+                # What follows the end of an execution crossed it on the way.
+                if execution is not None:
+                    execution.add_batch(records, last, marked)
+            elif kind == ANSWER:
+                _, token, success, value, marked = message
+                self.desk.answer(token, success, values.revive(value) if marked else value)
+            elif kind == OPEN:
+                self.open(*message[1:])
+            elif kind == SCRIPT:
+                add(self.script, message)
+            elif kind == LOAD:
+                add(self.load, message)
+            elif kind == ABORT:
+                self.abort(message[1])
+            elif kind == FORGET:
+                self.functions.pop(message[1], None)
+            elif kind == SESSION:
+                self.begin(*message[1:])
+            else:
+                raise RuntimeError("message %r is unknown" % (kind,))
+
+    def begin(self, name, threads, memory_bytes_max):
+        self.name = name
+        self.desk.limit = threads
+        name_process("py:" + name)
+        if memory_bytes_max is not None:
+            limit_memory(memory_bytes_max, threads)
+
+    def script(self, seat, message):
+        _, code = message
+        error = None
+        try:
+            exec(compile(code, "<string>", "exec"), self.globals)
+        except BaseException as raised:
+            error = error_text(raised)
+        seat.out.append((SCRIPT_DONE, error))
+        # A session mostly begins with one: its answer should not share the fate of what follows.
+        self.desk.flush(seat)
+
+    # Functions
+
+    def add_function(self, function):
+        with self.lock:
+            number = self.numbers
+            self.numbers += 1
+            self.functions[number] = function
+        return number
+
+    def run(self, function, kwargs):
+        number = self.add_function(function)
+        kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
+        described = function.described()
+        try:
+            execution = self.desk.ask(lambda token: (RUN, token, number, described, kwargs))
+        except GearsError:
+            del self.functions[number]
+            raise
+        return api.RunFuture(execution)
+
+    def register(self, function, kwargs):
+        on_registered = kwargs.pop("onRegistered", None)
+        if on_registered is not None and not api.is_function(on_registered):
+            raise GearsError("OnRegistered argument must be a function")
+        pickle = pickling.dump_function(function, on_registered)
+        number = self.add_function(function)
+        kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
+        described = function.described()
+        try:
+            registration = self.desk.ask(lambda token: (REGISTER, token, number, described, kwargs, pickle))
+        except GearsError:
+            del self.functions[number]
+            raise
+        registered(on_registered)
+        return registration
+
+    def load(self, seat, message):
+        _, functions = message
+        error = None
+        try:
+            for number, pickle in functions:
+                reader, description, steps, on_registered = pickling.load_function(pickle)
+                self.functions[number] = builder.Function(reader, None, description, steps)
+                self.numbers = max(self.numbers, number + 1)
+                registered(on_registered)
+        except BaseException as raised:
+            error = error_text(raised)
+        seat.out.append((LOADED, error))
+
+    # Executions
+
+    def open(self, number, function, first_step, callback):
+        found = self.functions.get(function)
+        if found is None:
+            self.desk.add(self.refuse, (number, function))
+            return
+        found.prepare()
+        steps = found.steps[first_step:]
+        if found.suspendable:
+            source = found.source if callback else None
+            execution = SuspendableExecution(number, self.desk, steps, self.end, source)
+            self.executions[number] = execution
+            if callback:
+                execution.kick()
+            return
+        execution = self.executions[number] = Execution(number, self.desk, steps, self.end)
+        if callback:
+            self.desk.add(execution.run_callback, found.source)
+
+    def invoke(self, seat, message):
+        _, number, function, records, marked = message
+        found = self.functions.get(function)
+        if found is None:
+            self.refuse(seat, (number, function))
+            return
+        if found.suspendable is None:
+            found.prepare()
+        if found.operations is not None and len(records) == 1:
+            call = self.executions[number] = Call(number)
+            if marked:
+                records = values.revive(records)
+            call.run(seat, self.desk, records[0], found.operations)
+            del self.executions[number]
+        elif found.suspendable:
+            execution = self.executions[number] = SuspendableExecution(number, self.desk, found.steps, self.end)
+            execution.add_batch(records, True, marked)
+        else:
+            execution = self.executions[number] = Execution(number, self.desk, found.steps, self.end)
+            execution.run_batch(seat, records, True, marked)
+
+    def refuse(self, seat, refused):
+        number, function = refused
+        execution = Execution(number, self.desk, (), self.end)
+        execution.refuse(seat, "function %d is not in this session" % function)
+
+    def end(self, execution):
+        self.executions.pop(execution.number, None)
+
+    def abort(self, number):
+        execution = self.executions.get(number)
+        if execution is not None:
+            execution.aborted = True
+            self.desk.interrupt(execution)
+            self.desk.wake_watcher()
+            if isinstance(execution, SuspendableExecution):
+                execution.kick()
+            elif not execution.scheduled and execution.seat is None:
+                # Nothing of it runs, and a batch may never come: it ends here.
+                execution.add_batch([], True, False)
+
+    def stop_aborted(self):
+        """On every tick: a script that swallows the forced stop gets it again."""
+        aborted = [execution for execution in list(self.executions.values()) if execution.aborted]
+        for execution in aborted:
+            self.desk.stop(execution)
+        return bool(aborted)
+
+
+def registered(callback):
+    """Tells the script that a function of it is registered here. What goes wrong is only logged."""
+    if callback is None:
+        return
+    try:
+        if api.is_coroutine(callback()):
+            api.log("onRegistered returned a coroutine, which is not run", "warning")
+    except Exception as error:
+        api.log("onRegistered failed: %s" % error_text(error), "warning")
+
+
+def limit_memory(bytes_max, threads):
+    import resource
+
+    with open("/proc/self/status", "rb") as status:
+        data = [line for line in status if line.startswith(b"VmData:")]
+    used = int(data[0].split()[1]) * 1024
+    # The threads a session may still start have their stacks in the same account.
+    stacks = 8 * 1024 * 1024 * (threads + desk.IDLE_MAX)
+    limit = used + stacks + bytes_max
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
