@@ -142,10 +142,7 @@ impl Engine {
         if execution.status != Status::Running {
             return;
         }
-        let limit = match execution.stop {
-            Some(Stop::TimedOut { .. }) => "function-timeout-ms",
-            Some(Stop::Asked) | None => "RG.ABORTEXECUTION",
-        };
+        let limit = execution.stop.expect("only what was stopped is to be killed").asker();
         let cause = format!(
             "worker was killed: execution {} did not stop within {GRACE_MS} ms ({limit})",
             self.identifiers.text(id.0)
