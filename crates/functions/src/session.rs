@@ -229,6 +229,10 @@ impl Engine {
         if let Some(replaced) = script.replaces {
             self.retire_session(doors, replaced);
             let name = self.sessions.by_number[&number].name.clone();
+            // Another upgrade may have been quicker: the last one stays.
+            if let Some(other) = self.sessions.by_name.get(&name) {
+                self.retire_session(doors, *other);
+            }
             self.sessions.by_name.insert(name, number);
         }
         let registers = !script.registrations.is_empty();
@@ -566,6 +570,25 @@ mod tests {
         assert!(stage.sent().contains(&"kill w0".into()));
         assert_eq!(stage.command("RG.TRIGGER t"), "…");
         assert_eq!(stage.sent(), ["invoke w1 e2 f0 [t]"]);
+    }
+
+    #[test]
+    fn of_two_upgrades_at_once_the_last_one_stays() {
+        let mut stage = Stage::new();
+        for (worker, options) in [(0, " ID a"), (1, " ID a UPGRADE"), (2, " ID a UPGRADE")] {
+            stage.command(&format!("RG.PYEXECUTE code{options}"));
+            if worker == 0 {
+                stage.register(WORKER, 0, plan("KeysReader", &[]), &[]);
+                stage.script_done(WORKER);
+            }
+        }
+        for worker in [WorkerId(1), WorkerId(2)] {
+            stage.register(worker, 0, plan("KeysReader", &[]), &[]);
+            stage.script_done(worker);
+        }
+        assert_eq!(stage.replies(), ["+OK|"; 3]);
+        assert_eq!(stage.engine.registrations.listed().count(), 1);
+        assert_eq!(stage.engine.sessions.by_worker.keys().collect::<Vec<_>>(), [&WorkerId(2)]);
     }
 
     #[test]
