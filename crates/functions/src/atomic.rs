@@ -81,3 +81,90 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Stage, WORKER};
+    use crate::worker::FromWorker;
+
+    const OTHER: WorkerId = WorkerId(1);
+
+    fn two_sessions() -> Stage {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE one");
+        stage.command("RG.PYEXECUTE two");
+        stage.sent();
+        stage
+    }
+
+    fn begin(stage: &mut Stage, worker: WorkerId, token: u64) {
+        stage.from(worker, FromWorker::AtomicBegin { token: Token(token) });
+    }
+
+    fn end(stage: &mut Stage, worker: WorkerId, token: u64) {
+        stage.from(worker, FromWorker::AtomicEnd { token: Token(token) });
+    }
+
+    #[test]
+    fn the_data_is_lent_to_one_worker_after_the_other() {
+        let mut stage = two_sessions();
+        begin(&mut stage, WORKER, 1);
+        begin(&mut stage, OTHER, 2);
+        assert_eq!(stage.engine.lease(), Some(Lease { worker: WORKER, until_ms: 5000 }));
+        assert_eq!(stage.sent(), ["answer w0 t1 None"]);
+        end(&mut stage, WORKER, 3);
+        assert_eq!(stage.sent(), ["answer w0 t3 None", "answer w1 t2 None"]);
+        assert_eq!(stage.engine.lease().unwrap().worker, OTHER);
+        end(&mut stage, OTHER, 4);
+        assert_eq!(stage.engine.lease(), None);
+    }
+
+    #[test]
+    fn nobody_ends_what_he_did_not_begin() {
+        let mut stage = two_sessions();
+        begin(&mut stage, WORKER, 1);
+        stage.sent();
+        end(&mut stage, OTHER, 2);
+        assert_eq!(stage.sent(), ["answer w1 t2 raise Not inside an atomic block"]);
+        assert!(stage.engine.lease().is_some());
+    }
+
+    #[test]
+    fn nothing_else_is_done_while_the_data_is_lent() {
+        let mut stage = Stage::with_trigger();
+        stage.crash(WORKER);
+        stage.command("RG.TRIGGER t");
+        begin(&mut stage, OTHER, 1);
+        stage.loaded(OTHER);
+        assert!(!stage.engine.has_work());
+        end(&mut stage, OTHER, 2);
+        assert!(stage.engine.has_work());
+    }
+
+    #[test]
+    fn a_worker_that_keeps_the_data_too_long_is_ended() {
+        let mut stage = two_sessions();
+        begin(&mut stage, WORKER, 1);
+        begin(&mut stage, OTHER, 2);
+        stage.sent();
+        assert_eq!(stage.engine.next_deadline_ms().map(|at_ms| at_ms.min(5000)), Some(100));
+        stage.at(4999);
+        assert!(stage.engine.lease().is_some_and(|lease| lease.worker == WORKER));
+        stage.at(5000);
+        assert!(stage.reply().contains("atomic-max-ms (5000)"));
+        assert_eq!(stage.sent(), ["kill w0", "answer w1 t2 None"]);
+        assert_eq!(stage.engine.lease().unwrap().until_ms, 10_000);
+    }
+
+    #[test]
+    fn a_worker_that_dies_lets_go() {
+        let mut stage = two_sessions();
+        begin(&mut stage, WORKER, 1);
+        begin(&mut stage, OTHER, 2);
+        stage.crash(OTHER);
+        stage.crash(WORKER);
+        assert_eq!(stage.engine.lease(), None);
+        assert_eq!(stage.engine.next_deadline_ms(), Some(100));
+    }
+}

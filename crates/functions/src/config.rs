@@ -25,6 +25,7 @@ pub(crate) enum Key {
     FunctionMemoryBytes,
     FunctionQueueMax,
     AtomicMaxMs,
+    FunctionResultsBytes,
 }
 
 /// Who may change an option once the server runs, in the words of RedisGears' two tables.
@@ -66,7 +67,7 @@ const PLUGIN: &str = "Plugin";
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 20] = [
+static OPTIONS: [Known; 21] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -115,6 +116,8 @@ static OPTIONS: [Known; 20] = [
     number(Key::FunctionQueueMax, "function-queue-max", 100_000, 1, Access::Always),
     // The longest an atomic() block may hold the data.
     number(Key::AtomicMaxMs, "atomic-max-ms", 5000, 1, Access::Always),
+    // What the results of one execution may take in the server; 0: no limit. A reader that never ends fills no more.
+    number(Key::FunctionResultsBytes, "function-results-bytes", GIB / 2, 0, Access::Always),
 ];
 
 #[derive(Clone, Debug, PartialEq)]

@@ -142,14 +142,214 @@ impl Engine {
         if execution.status != Status::Running {
             return;
         }
-        let limit = match execution.stop {
-            Some(Stop::TimedOut { .. }) => "function-timeout-ms",
-            Some(Stop::Asked) | None => "RG.ABORTEXECUTION",
-        };
+        let limit = execution.stop.expect("only what was stopped is to be killed").asker();
         let cause = format!(
             "worker was killed: execution {} did not stop within {GRACE_MS} ms ({limit})",
             self.identifiers.text(id.0)
         );
         self.kill_worker(doors, execution.session, &cause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::StepKind;
+    use crate::testing::{Stage, WORKER, id, plan};
+    use crate::worker::WorkerId;
+
+    const MAP: &[StepKind] = &[StepKind::Map];
+
+    fn with_timeout(stage: &mut Stage) {
+        assert_eq!(stage.command("RG.CONFIGSET function-timeout-ms 1000"), "*1|+OK|");
+    }
+
+    fn triggered() -> Stage {
+        let mut stage = Stage::with_trigger();
+        with_timeout(&mut stage);
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        // The look that the first script's limit of an hour had asked for.
+        stage.at(100);
+        stage
+    }
+
+    #[test]
+    fn an_execution_that_takes_too_long_is_asked_to_stop_and_says_why() {
+        let mut stage = triggered();
+        stage.at(999);
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.at(1100);
+        assert_eq!(stage.sent(), ["abort w0 e1"]);
+        stage.failed(WORKER, 1, "['forced\\n']");
+        assert_eq!(
+            stage.reply(),
+            "-execution was stopped: it ran longer than function-timeout-ms (1000); ['forced\\n']|"
+        );
+        stage.at(9000);
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn one_that_does_not_stop_is_ended_with_its_process_and_the_session_goes_on() {
+        let mut stage = triggered();
+        stage.at(1100);
+        stage.sent();
+        stage.at(2100);
+        assert_eq!(stage.sent(), ["kill w0", "start w1", "load w1 f0=pickle0"]);
+        let reply = stage.reply();
+        assert!(reply.contains("function-timeout-ms (1000)"), "{reply}");
+        assert!(reply.contains("worker was killed"), "{reply}");
+        assert_eq!(stage.statistics().2, 1);
+    }
+
+    #[test]
+    fn the_time_in_the_worker_s_queue_does_not_count() {
+        let mut stage = Stage::with_trigger();
+        with_timeout(&mut stage);
+        for _ in 0..4 {
+            stage.command("RG.TRIGGER t");
+        }
+        stage.at(900);
+        stage.done(WORKER, 1, vec![]);
+        stage.sent();
+        stage.at(1000);
+        assert_eq!(stage.sent(), ["abort w0 e2", "abort w0 e3"]);
+        stage.at(1950);
+        assert_eq!(stage.sent(), ["abort w0 e4"]);
+    }
+
+    #[test]
+    fn a_script_that_takes_too_long_is_ended() {
+        let mut stage = Stage::new();
+        with_timeout(&mut stage);
+        stage.command("RG.PYEXECUTE code");
+        stage.sent();
+        stage.at(1000);
+        assert_eq!(stage.sent(), ["kill w0"]);
+        assert_eq!(
+            stage.reply(),
+            "-['worker was killed: script ran longer than function-timeout-ms (1000)\\n']|"
+        );
+        stage.at(1100);
+        assert_eq!(stage.engine.next_deadline_ms(), None);
+    }
+
+    #[test]
+    fn functions_that_take_too_long_to_be_restored_are_given_up_for_now() {
+        let mut stage = Stage::with_trigger();
+        with_timeout(&mut stage);
+        stage.at(100);
+        stage.crash(WORKER);
+        stage.sent();
+        stage.at(1100);
+        assert_eq!(stage.sent(), ["kill w1"]);
+        stage.at(1200);
+        assert_eq!(stage.sent(), ["start w2", "load w2 f0=pickle0"]);
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_watched() {
+        let mut stage = Stage::new();
+        stage.command("RG.CONFIGSET function-timeout-ms 0");
+        stage.command("RG.PYEXECUTE code");
+        assert_eq!(stage.engine.next_deadline_ms(), None);
+    }
+
+    #[test]
+    fn an_abort_is_answered_when_the_execution_has_stopped() {
+        let mut stage = Stage::running(plan("KeysReader", MAP), " UNBLOCKING");
+        stage.replies();
+        let abort = format!("RG.ABORTEXECUTION {}", id(0));
+        assert_eq!(stage.command(&abort), "…");
+        assert_eq!(stage.sent(), ["abort w0 e0"]);
+        stage.failed(WORKER, 0, "['forced\\n']");
+        assert_eq!(stage.reply(), "+OK|");
+        let dump = stage.command("RG.DUMPEXECUTIONS");
+        assert!(dump.contains("$4|done|"), "{dump}");
+        assert_eq!(stage.command(&abort), "+OK|");
+        assert_eq!(stage.command(&format!("RG.DROPEXECUTION {}", id(0))), "+OK|");
+        assert_eq!(stage.command(&abort), "-execution does not exist|");
+    }
+
+    #[test]
+    fn an_abort_that_is_ignored_costs_the_process() {
+        let mut stage = Stage::running(plan("KeysReader", MAP), "");
+        stage.command(&format!("RG.ABORTEXECUTION {}", id(0)));
+        stage.at(999);
+        assert_eq!(stage.sent(), ["abort w0 e0"]);
+        stage.at(1000);
+        assert_eq!(stage.sent(), ["kill w0"]);
+        let replies = stage.replies();
+        assert!(replies[0].contains("RG.ABORTEXECUTION"), "{replies:?}");
+        assert_eq!(replies[1], "+OK|");
+    }
+
+    #[test]
+    fn an_aborted_run_is_read_no_further() {
+        let mut stage = Stage::with_keys(9000);
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, plan("KeysReader", MAP));
+        stage.script_done(WORKER);
+        stage.command(&format!("RG.ABORTEXECUTION {}", id(0)));
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn a_count_in_the_engine_stops_at_once() {
+        let mut stage = Stage::with_keys(9000);
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, plan("KeysReader", &[StepKind::Count]));
+        stage.script_done(WORKER);
+        assert_eq!(stage.command(&format!("RG.ABORTEXECUTION {}", id(0))), "+OK|");
+        assert!(stage.reply().contains("stopped by RG.ABORTEXECUTION"));
+    }
+
+    #[test]
+    fn what_waits_is_aborted_without_ever_starting() {
+        let mut stage = Stage::with_trigger();
+        stage.crash(WORKER);
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        assert_eq!(stage.command(&format!("RG.ABORTEXECUTION {}", id(1))), "+OK|");
+        assert_eq!(stage.reply(), "-ERR execution was aborted before it started|");
+        stage.loaded(WorkerId(1));
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+        let (triggered, succeeded, failed, aborted, _) = stage.statistics();
+        assert_eq!((triggered, succeeded, failed, aborted), (1, 0, 0, 1));
+    }
+
+    #[test]
+    fn a_run_may_be_aborted_before_its_script_has_ended() {
+        let mut stage = Stage::with_keys(1);
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, plan("KeysReader", MAP));
+        assert_eq!(stage.command(&format!("RG.ABORTEXECUTION {}", id(0))), "+OK|");
+        stage.script_done(WORKER);
+        assert!(stage.reply().contains("stopped by RG.ABORTEXECUTION"));
+        assert_eq!(stage.sent().last().unwrap(), "kill w0");
+    }
+
+    #[test]
+    fn functions_cannot_wait_for_an_abort() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        let abort = format!("RG.ABORTEXECUTION {}", id(1));
+        let refused = stage.command_of(crate::testing::CLIENT, &abort, false);
+        assert!(refused.contains("blocking is not allowed"), "{refused}");
+    }
+
+    #[test]
+    fn of_executions_that_die_with_another_each_names_the_cause() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.command("RG.TRIGGER t");
+        stage.command(&format!("RG.ABORTEXECUTION {}", id(1)));
+        stage.at(1000);
+        let replies = stage.replies();
+        assert_eq!(replies.len(), 3);
+        assert!(replies[2].contains("RG.ABORTEXECUTION"), "{replies:?}");
     }
 }

@@ -18,7 +18,7 @@ use resp::{Protocol, ReplyWriter};
 use crate::atomic::Atomic;
 use crate::config::Config;
 use crate::deadlines::Due;
-use crate::execution::Execution;
+use crate::execution::{Execution, Status};
 use crate::host::{ClientId, EventInterest, Host};
 use crate::identifier::{Identifiers, RegistrationNumber};
 use crate::registrations::{EventNames, Registrations, StreamSearch};
@@ -110,11 +110,15 @@ impl Engine {
                 consumed,
                 busy_us: _,
             } => {
-                if self.executions.get(&execution).is_some_and(|known| known.session == session) {
+                // What a worker says of executions that it does not have is not heard.
+                let is_its_own = self.executions.get(&execution).is_some_and(|known| {
+                    known.session == session && known.status == Status::Running
+                });
+                if is_its_own {
                     let wants_more = !satisfied && errors.is_empty();
                     self.progress(doors, execution, records, errors, consumed);
                     if done {
-                        self.finish(doors, execution, crate::execution::Status::Done);
+                        self.finish(doors, execution, Status::Done);
                     } else {
                         self.read_on(doors, execution, wants_more);
                     }

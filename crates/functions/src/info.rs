@@ -23,3 +23,25 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Stage;
+
+    #[test]
+    fn the_five_figures_of_redisgears_are_there() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        let mut info = String::new();
+        stage.act(|engine, doors| engine.info(doors, &mut info));
+        for line in [
+            "rg_nexecutions:1\r\n",
+            "rg_nregistrations:1\r\n",
+            "rg_TotalAllocated:1000\r\n",
+            "rg_PeakAllocated:1000\r\n",
+            "rg_CurrAllocated:1000\r\n",
+        ] {
+            assert!(info.contains(line), "{info}");
+        }
+    }
+}

@@ -11,6 +11,8 @@ mod execution;
 pub mod host;
 mod identifier;
 mod info;
+#[cfg(test)]
+mod invariants;
 mod operators;
 pub mod plan;
 mod readers;

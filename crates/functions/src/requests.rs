@@ -144,3 +144,60 @@ impl Engine {
         self.sessions.by_number.get_mut(&number).expect("its worker just spoke")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Stage, WORKER};
+    use crate::worker::{FromWorker, Token};
+
+    fn execute(stage: &mut Stage, line: &str) -> String {
+        let args = line.split(' ').filter(|word| !word.is_empty());
+        let args = args.map(|word| word.as_bytes().to_vec()).collect();
+        stage.sent();
+        stage.from(WORKER, FromWorker::Execute { token: Token(9), execution: None, args });
+        let sent = stage.sent();
+        assert_eq!(sent.len(), 1, "{sent:?}");
+        sent[0].strip_prefix("answer w0 t9 ").unwrap().into()
+    }
+
+    #[test]
+    fn a_function_calls_commands_of_the_data_through_the_host() {
+        let mut stage = Stage::with_trigger();
+        stage.host.answers.insert("GET k".into(), "$1\r\nv\r\n".into());
+        assert_eq!(execute(&mut stage, "GET k"), "$1|v|");
+        assert_eq!(execute(&mut stage, ""), "List([])");
+    }
+
+    #[test]
+    fn a_function_calls_the_engine_s_commands_unless_they_would_wait() {
+        let mut stage = Stage::with_trigger();
+        assert_eq!(execute(&mut stage, "rg.infocluster"), "$15|no cluster mode|");
+        for waits in ["RG.PYEXECUTE x", "RG.PYEXECUTE", "RG.TRIGGER t"] {
+            let refused = execute(&mut stage, waits);
+            assert!(refused.contains("blocking is not allowed"), "{refused}");
+        }
+        assert!(stage.host.calls.is_empty());
+    }
+
+    #[test]
+    fn a_function_may_end_its_own_registration() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        let unregister = format!("RG.UNREGISTER {}", crate::testing::id(1));
+        assert_eq!(execute(&mut stage, &unregister), "+OK|");
+        stage.done(WORKER, 1, vec![]);
+        assert_eq!(stage.reply(), "*0|");
+        assert_eq!(stage.sent(), ["forget w0 f0", "kill w0"]);
+    }
+
+    #[test]
+    fn a_function_sees_the_extra_options_only() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.CONFIGSET foo bar");
+        stage.sent();
+        for key in ["foo", "MaxExecutions"] {
+            stage.from(WORKER, FromWorker::ConfigGet { token: Token(1), key: key.into() });
+        }
+        assert_eq!(stage.sent(), ["answer w0 t1 bar", "answer w0 t1 None"]);
+    }
+}

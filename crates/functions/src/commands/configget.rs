@@ -25,3 +25,29 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
     }
     Ok(Answer::Ready)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Stage;
+
+    #[test]
+    fn options_are_told_one_by_one_and_unknown_ones_are_errors_among_them() {
+        let mut stage = Stage::new();
+        assert_eq!(
+            stage.command("RG.CONFIGGET MaxExecutions Nope ReplyCompat Plugin"),
+            "*4|:1000|-(error) Unsupported config parameter: Nope|$5|1.2.1|*0|"
+        );
+    }
+
+    #[test]
+    fn every_option_that_redgrease_asks_for_is_there() {
+        let mut stage = Stage::new();
+        let reply = stage.command(
+            "RG.CONFIGGET MaxExecutions MaxExecutionsPerRegistration ProfileExecutions \
+             PythonAttemptTraceback DownloadDeps DependenciesUrl DependenciesSha256 \
+             PythonInstallationDir CreateVenv ExecutionThreads ExecutionMaxIdleTime \
+             PythonInstallReqMaxIdleTime SendMsgRetries",
+        );
+        assert!(reply.starts_with("*13|") && !reply.contains("Unsupported"), "{reply}");
+    }
+}

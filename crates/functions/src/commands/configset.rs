@@ -23,3 +23,20 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
     }
     Ok(Answer::Ready)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Stage;
+
+    #[test]
+    fn each_pair_has_its_own_answer() {
+        let mut stage = Stage::new();
+        assert_eq!(
+            stage.command("RG.CONFIGSET ExecutionThreads 5 foo 1 MaxExecutions 2 x"),
+            "*4|-(error) Config value ExecutionThreads not modifiable at runtime|\
+             +OK - value was saved in extra config dictionary|+OK|\
+             -(error) Value was not given to x|"
+        );
+        assert_eq!(stage.command("RG.CONFIGGET foo"), "*1|$1|1|");
+    }
+}

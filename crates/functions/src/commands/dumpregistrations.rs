@@ -192,3 +192,93 @@ fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompa
         ids.join(", "),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Argument, StepKind};
+    use crate::testing::{Stage, WORKER, id, plan, text};
+
+    fn session(stage: &Stage) -> String {
+        stage.engine.sessions.by_name.keys().next().unwrap().clone()
+    }
+
+    #[test]
+    fn a_command_is_listed_as_redgrease_parses_it() {
+        let mut stage = Stage::with_trigger();
+        let private = format!("{{'sessionId':'{}', 'depsList':[]}}", session(&stage));
+        assert_eq!(
+            stage.command("RG.DUMPREGISTRATIONS"),
+            format!(
+                "*1|*12|$2|id|$42|{}|$6|reader|$13|CommandReader|$4|desc|$-1|\
+                 $16|RegistrationData|*14|$4|mode|$5|async|$12|numTriggered|:0|$10|numSuccess|:0|\
+                 $11|numFailures|:0|$10|numAborted|:0|$9|lastError|$-1|\
+                 $4|args|*2|$7|trigger|$1|t|\
+                 $2|PD|${}|{private}|$19|ExecutionThreadPool|$11|DefaultPool|",
+                id(1),
+                private.len()
+            )
+        );
+    }
+
+    #[test]
+    fn durations_come_in_the_later_layout_only() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.host.monotonic_us += 4000;
+        stage.done(WORKER, 1, vec![]);
+        assert!(!stage.command("RG.DUMPREGISTRATIONS").contains("Duration"));
+        stage.command("RG.CONFIGSET ReplyCompat 1.2.13");
+        let dump = stage.command("RG.DUMPREGISTRATIONS");
+        assert!(
+            dump.contains(
+                "RegistrationData|*20|$4|mode|$5|async|$12|numTriggered|:1|$10|numSuccess|:1|\
+                 $11|numFailures|:0|$10|numAborted|:0|$17|lastRunDurationMS|:4|\
+                 $18|totalRunDurationMS|:4|$16|avgRunDurationMS|$1|4|$9|lastError|$-1|\
+                 $4|args|*4|$7|trigger|$1|t|$7|inorder|:0|"
+            ),
+            "{dump}"
+        );
+        assert!(dump.contains("'linkedTo': primary, 'dead': false"), "{dump}");
+    }
+
+    #[test]
+    fn keys_are_listed_with_what_they_wait_for() {
+        let kwargs = [
+            ("prefix", text("user:*")),
+            ("eventTypes", Argument::List(vec![text("SET")])),
+            ("mode", text("async_local")),
+        ];
+        let mut stage = Stage::registered(plan("KeysReader", &[StepKind::Map]), &kwargs);
+        let dump = stage.command("RG.DUMPREGISTRATIONS");
+        assert!(dump.contains("RegistrationData|*14|$4|mode|$11|async_local|"), "{dump}");
+        let args = "$4|args|*8|$5|regex|$6|user:*|$10|eventTypes|*1|$3|set|$8|keyTypes|*-1|\
+                    $12|hookCommands|*-1|";
+        assert!(dump.contains(args), "{dump}");
+    }
+
+    #[test]
+    fn streams_are_listed_with_their_status_in_both_layouts() {
+        let kwargs = [("prefix", text("s")), ("batch", Argument::Int(5))];
+        let mut stage = Stage::registered(plan("StreamReader", &[StepKind::Map]), &kwargs);
+        let dump = stage.command("RG.DUMPREGISTRATIONS");
+        let args = "$4|args|*6|$9|batchSize|:5|$10|durationMS|:0|$6|stream|$1|s|$6|status|$2|OK|";
+        assert!(dump.contains("RegistrationData|*16|") && dump.contains(args), "{dump}");
+
+        stage.command("RG.CONFIGSET ReplyCompat 1.2.13");
+        let dump = stage.command("RG.DUMPREGISTRATIONS");
+        let args = "$4|args|*12|$9|batchSize|:5|$10|durationMS|:0|$6|stream|$1|s|\
+                    $10|trimStream|:1|$14|onFailedPolicy|$8|continue|$13|retryInterval|:1|\
+                    $6|status|$2|OK|";
+        assert!(dump.contains("RegistrationData|*26|") && dump.contains(args), "{dump}");
+    }
+
+    #[test]
+    fn statistics_can_be_set_back() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.failed(WORKER, 1, "no");
+        stage.command("RG.TRIGGER t");
+        assert_eq!(stage.command("RG.CLEARREGISTRATIONSSTATS"), "+OK|");
+        assert_eq!(stage.statistics(), (1, 0, 0, 0, None));
+    }
+}

@@ -79,3 +79,42 @@ fn kind_name(kind: StepKind) -> &'static str {
         StepKind::Limit { .. } => "limit",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::StepKind;
+    use crate::testing::{Stage, WORKER, id, plan, text};
+
+    #[test]
+    fn an_execution_is_described_step_by_step_from_the_last_to_the_first() {
+        let kinds = [StepKind::Map, StepKind::Count];
+        let mut stage = Stage::running(plan("KeysReader", &kinds), " UNBLOCKING");
+        let get = format!("RG.GETEXECUTION {}", id(0));
+        let running = stage.command(&get);
+        assert!(running.contains("$6|status|$7|running|"), "{running}");
+        assert!(running.contains("$7|results|:-1|$6|errors|*0|"), "{running}");
+        stage.host.monotonic_us += 5000;
+        stage.progress(WORKER, 0, vec![text("a")], vec!["no".into()], true);
+        assert_eq!(
+            stage.command(&format!("{get} shard")),
+            format!(
+                "*1|*4|$8|shard_id|$40|{}|$14|execution_plan|*16|$6|status|$4|done|\
+                 $15|shards_received|:0|$16|shards_completed|:0|$7|results|:1|\
+                 $6|errors|*1|$2|no|$14|total_duration|:5|$13|read_duration|:0|$5|steps|*2|\
+                 *8|$4|type|$10|accumulate|$8|duration|:0|$4|name|$5|count|$3|arg|$0||\
+                 *8|$4|type|$3|map|$8|duration|:0|$4|name|$3|map|$3|arg|$0||",
+                "0".repeat(40)
+            )
+        );
+    }
+
+    #[test]
+    fn there_is_no_cluster_to_ask() {
+        let mut stage = Stage::running(plan("KeysReader", &[StepKind::Map]), " UNBLOCKING");
+        let cluster = stage.command(&format!("RG.GETEXECUTION {} CLUSTER", id(0)));
+        assert!(cluster.starts_with("-no cluster detected - use `RG.GETEXECUTION <id> [SHARD]`"));
+        let unknown = stage.command(&format!("RG.GETEXECUTION {} X", id(0)));
+        assert_eq!(unknown, "-unknown subcommand|");
+        assert_eq!(stage.command("RG.GETEXECUTION x"), "-execution plan does not exist|");
+    }
+}

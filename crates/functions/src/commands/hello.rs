@@ -20,3 +20,16 @@ pub(super) fn random_name(host: &mut dyn crate::host::Host) -> String {
     host.random(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Stage;
+
+    #[test]
+    fn the_run_id_is_random_and_stays() {
+        let mut stage = Stage::new();
+        let hello = stage.command("RG.HELLO");
+        assert_eq!(hello, format!("$40|{}|", "01".repeat(20)));
+        assert_eq!(stage.command("RG.HELLO"), hello);
+    }
+}

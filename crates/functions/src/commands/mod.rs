@@ -198,4 +198,27 @@ mod tests {
             assert!(spec.name.starts_with("rg.") && spec.summary.ends_with('.'), "{}", spec.name);
         }
     }
+
+    #[test]
+    fn a_wrong_number_of_arguments_is_refused_by_name() {
+        let mut stage = crate::testing::Stage::new();
+        assert_eq!(
+            stage.command("RG.UNREGISTER"),
+            "-ERR wrong number of arguments for 'rg.unregister' command|"
+        );
+        assert_eq!(
+            stage.command("rg.pausEregistrations a b"),
+            "-ERR wrong number of arguments for 'rg.pauseregistrations' command|"
+        );
+        assert_eq!(stage.command("RG.NOSUCH"), "-ERR unknown command 'RG.NOSUCH'|");
+    }
+
+    #[test]
+    fn what_has_nothing_to_tell_without_a_cluster_says_so() {
+        let mut stage = crate::testing::Stage::new();
+        assert_eq!(stage.command("RG.INFOCLUSTER"), "$15|no cluster mode|");
+        assert_eq!(stage.command("RG.REFRESHCLUSTER"), "+OK|");
+        assert_eq!(stage.command("RG.PYDUMPREQS"), "*0|");
+        assert_eq!(stage.command("RG.DUMPPLUGINS"), "*1|*2|$17|GearsPythonPlugin|:10213|");
+    }
 }

@@ -96,3 +96,61 @@ fn write_session(engine: &Engine, call: &mut Call, number: SessionNumber, verbos
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::StepKind;
+    use crate::testing::{Stage, WORKER, id, plan, text};
+
+    fn stage() -> Stage {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code ID a DESCRIPTION words");
+        let kwargs = [("trigger", text("t"))];
+        stage.register(WORKER, 0, plan("CommandReader", &[StepKind::Map]), &kwargs);
+        stage.script_done(WORKER);
+        stage
+    }
+
+    #[test]
+    fn sessions_are_listed_with_their_registrations() {
+        let expected = format!(
+            "*1|*16|$2|ID|$1|a|$18|sessionDescription|$5|words|$8|refCount|:1|\
+             $6|linked|$7|primary|$4|dead|$5|false|$29|requirementInstallationNeeded|:0|\
+             $12|requirements|*0|$13|registrations|*1|$42|{}|",
+            id(1)
+        );
+        let mut stage = stage();
+        assert_eq!(stage.command("RG.PYDUMPSESSIONS"), expected);
+        assert_eq!(stage.command("RG.PYDUMPSESSIONS SESSIONS a"), expected);
+        assert_eq!(stage.command("RG.PYDUMPSESSIONS DEAD"), "*0|");
+    }
+
+    #[test]
+    fn verbose_shows_registrations_in_whole() {
+        let dump = stage().command("RG.PYDUMPSESSIONS VERBOSE");
+        assert!(dump.contains("$13|registrations|*1|*10|$2|id|"), "{dump}");
+    }
+
+    #[test]
+    fn a_replaced_session_is_dead_while_something_of_it_still_runs() {
+        let mut stage = stage();
+        stage.command("RG.TRIGGER t");
+        stage.command("RG.PYEXECUTE code ID a UPGRADE");
+        stage.script_done(crate::worker::WorkerId(1));
+        let dead = stage.command("RG.PYDUMPSESSIONS DEAD");
+        assert!(dead.starts_with("*1|*16|$2|ID|$1|a|"), "{dead}");
+        assert!(dead.contains("$4|dead|$4|true|"), "{dead}");
+        stage.done(WORKER, 1, vec![]);
+        assert_eq!(stage.command("RG.PYDUMPSESSIONS DEAD"), "*0|");
+    }
+
+    #[test]
+    fn names_and_words_that_mean_nothing_are_said_so() {
+        let mut stage = stage();
+        assert_eq!(
+            stage.command("RG.PYDUMPSESSIONS SESSIONS x"),
+            "*1|$25|Session x does not exists|"
+        );
+        assert_eq!(stage.command("RG.PYDUMPSESSIONS foo"), "-Unknown option foo|");
+    }
+}

@@ -107,3 +107,90 @@ fn parse<'a>(words: &'a [&'a [u8]]) -> Result<Options<'a>, Refusal> {
     }
     Ok(options)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::StepKind;
+    use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
+
+    #[test]
+    fn options_are_checked_in_redisgears_order_and_words() {
+        let mut stage = Stage::with_trigger();
+        for (options, error) in [
+            ("ID", "ID is missing"),
+            ("DESCRIPTION", "DESCRIPTION is missing"),
+            ("ID a REPLACE_WITH", "REPLACE_WITH is missing"),
+            ("foo", "Unknown arguments were given: foo"),
+            ("ID a!b", "ID must be compose of: ['A'-'Z' | 'a'-'z' | '0' - '9' | '-' | '_']"),
+            ("ID a REPLACE_WITH b", "Can not replace with b, session does not exists."),
+        ] {
+            let reply = stage.command(&format!("RG.PYEXECUTE code {options}"));
+            assert_eq!(reply, format!("-{error}|"));
+        }
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn nothing_runs_where_nothing_may_block() {
+        let mut stage = Stage::new();
+        assert_eq!(
+            stage.command_of(CLIENT, "RG.PYEXECUTE code", false),
+            "-Can not run gears inside a multi exec, lua, or when blocking is not allowed|"
+        );
+    }
+
+    #[test]
+    fn requirements_are_refused_until_they_can_be_installed() {
+        let mut stage = Stage::new();
+        let refused = stage.command("RG.PYEXECUTE code REQUIREMENTS numpy ID a");
+        assert!(refused.starts_with("-Could not satisfy requirements"), "{refused}");
+        assert_eq!(stage.command("RG.PYEXECUTE code requirements"), "…");
+    }
+
+    #[test]
+    fn a_session_takes_the_place_of_one_with_another_name() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code ID old");
+        stage.register(WORKER, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.script_done(WORKER);
+        assert_eq!(
+            stage.command("RG.PYEXECUTE code ID old REPLACE_WITH old"),
+            "-Can not replace an existing session old with old|"
+        );
+        assert_eq!(stage.command("RG.PYEXECUTE code ID new REPLACE_WITH old"), "…");
+        let worker = crate::worker::WorkerId(1);
+        stage.register(worker, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.script_done(worker);
+        assert_eq!(stage.replies(), ["+OK|", "+OK|"]);
+        let sessions = stage.command("RG.PYDUMPSESSIONS");
+        assert!(sessions.starts_with("*1|*16|$2|ID|$3|new|"), "{sessions}");
+    }
+
+    #[test]
+    fn a_session_gets_the_limits_of_the_configuration() {
+        let mut stage = Stage::new();
+        stage.command("RG.CONFIGSET function-memory-bytes 1000");
+        stage.command("RG.PYEXECUTE code ID a");
+        stage.command("RG.CONFIGSET function-memory-bytes 0");
+        stage.command("RG.PYEXECUTE code");
+        let specs = &stage.workers.specs;
+        assert_eq!((specs[0].memory_bytes_max, specs[0].threads), (Some(1000), 3));
+        assert_eq!(specs[0].name, "a");
+        assert_eq!((specs[1].memory_bytes_max, specs[1].name.len()), (None, 40));
+    }
+
+    #[test]
+    fn the_replies_of_the_three_readers_are_those_of_redisgears() {
+        let count = [StepKind::Count, StepKind::ToText, StepKind::Collect];
+        for (keys, reply) in [(3, "*2|*1|$1|3|*0|"), (0, "*2|*0|*0|")] {
+            let mut stage = Stage::with_keys(keys);
+            stage.command("RG.PYEXECUTE GB().count().run()");
+            stage.run(WORKER, 0, plan("KeysReader", &count));
+            stage.script_done(WORKER);
+            stage.work();
+            assert_eq!(stage.reply(), reply);
+        }
+        let mut stage = Stage::running(plan("KeysReader", &[StepKind::Map]), " UNBLOCKING");
+        assert_eq!(stage.reply(), format!("$42|{}|", id(0)));
+    }
+}

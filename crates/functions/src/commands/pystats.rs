@@ -64,3 +64,22 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Stage;
+
+    #[test]
+    fn memory_is_that_of_the_processes_that_run_and_its_peak_stays() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        let stats = |total, peak, current| {
+            format!(
+                "*6|$14|TotalAllocated|:{total}|$13|PeakAllocated|:{peak}|$13|CurrAllocated|:{current}|"
+            )
+        };
+        assert_eq!(stage.command("RG.PYSTATS"), stats(1000, 1000, 1000));
+        stage.script_done(crate::testing::WORKER);
+        assert_eq!(stage.command("RG.PYSTATS"), stats(1000, 1000, 0));
+    }
+}

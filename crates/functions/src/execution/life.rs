@@ -1,6 +1,6 @@
 //! How executions come into being, end, and are forgotten.
 
-use super::{Execution, Input, Origin, Status, Waiting, write_outcome, write_results};
+use super::{Execution, Input, Origin, Status, Stop, Waiting, write_outcome, write_results};
 use crate::config::Key;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::identifier::RegistrationNumber;
@@ -44,13 +44,15 @@ impl Engine {
         consumed: usize,
     ) {
         let now_us = doors.host.monotonic_us();
+        let bytes_max = self.config.number(Key::FunctionResultsBytes).unsigned_abs();
         let execution = self.execution(id);
-        if execution.status != Status::Running {
-            return;
-        }
         // An invocation speaks: whatever its place in the queue, a thread has it.
         execution.started_us.get_or_insert(now_us);
-        if execution.results.is_empty() {
+        execution.results_bytes += records.iter().map(Argument::weight).sum::<usize>() as u64;
+        let overflows = bytes_max > 0 && execution.results_bytes > bytes_max;
+        if overflows {
+            // What came before stays: it is within the limit.
+        } else if execution.results.is_empty() {
             execution.results = records;
         } else {
             execution.results.append(&mut records);
@@ -58,6 +60,9 @@ impl Engine {
         execution.errors.append(&mut errors);
         if let Some(batch) = execution.batch() {
             batch.in_flight = batch.in_flight.saturating_sub(consumed);
+        }
+        if overflows {
+            self.stop(doors, id, Stop::Overflowed { bytes_max });
         }
     }
 
@@ -73,13 +78,7 @@ impl Engine {
         if let Some(started_us) = execution.started_us {
             execution.total_us = now_us.saturating_sub(started_us);
         }
-        // The limit's name comes before the traceback of the exception that carried it out.
-        if let Some(stop @ super::Stop::TimedOut { .. }) = execution.stop
-            && let Some(error) = execution.errors.first_mut()
-            && !error.starts_with(&stop.to_string())
-        {
-            *error = format!("{stop}; {error}");
-        }
+        name_limit(execution);
         let (session, origin) = (execution.session, execution.origin);
         let input = std::mem::replace(&mut execution.input, Input::None);
 
@@ -194,11 +193,31 @@ impl Engine {
         if matches!(registration.trigger, Trigger::Command(_)) {
             return self.forget_execution(id);
         }
+        // Those that MaxExecutions pushed out are gone already.
+        while registration
+            .kept
+            .pop_front_if(|oldest| !self.executions.contains_key(oldest))
+            .is_some()
+        {}
         registration.kept.push_back(id);
         let is_over = max > 0 && registration.kept.len() > max;
         if let Some(oldest) = registration.kept.pop_front_if(|_| is_over) {
             self.forget_execution(oldest);
         }
+    }
+}
+
+/// The limit's name comes before the traceback of the exception that carried it out.
+fn name_limit(execution: &mut Execution) {
+    let Some(stop @ (Stop::TimedOut { .. } | Stop::Overflowed { .. })) = execution.stop else {
+        return;
+    };
+    match execution.errors.first_mut() {
+        Some(error) if error.starts_with(&stop.to_string()) => {}
+        Some(error) => *error = format!("{stop}; {error}"),
+        // It came to its end before it was stopped. Results that were left out are an error all the same.
+        None if matches!(stop, Stop::Overflowed { .. }) => execution.errors.push(stop.to_string()),
+        None => {}
     }
 }
 
@@ -315,6 +334,45 @@ mod tests {
         assert_eq!(got, "*2|*1|$1|r|*0|");
         assert_eq!(stage.command(&format!("RG.UNREGISTER {}", id(1))), "+OK|");
         assert!(stage.engine.executions.is_empty());
+    }
+
+    #[test]
+    fn results_that_never_end_do_not_fill_the_server() {
+        let mut stage = Stage::running(map(), "");
+        stage.command("RG.CONFIGSET function-results-bytes 100");
+        stage.progress(WORKER, 0, vec![text("a")], vec![], false);
+        stage.sent();
+        stage.progress(WORKER, 0, vec![text("b"); 100], vec![], false);
+        assert_eq!(stage.sent(), ["abort w0 e0"]);
+        stage.progress(WORKER, 0, vec![text("c"); 100], vec![], false);
+        stage.done(WORKER, 0, vec![]);
+        let reply = stage.reply();
+        assert!(reply.starts_with("*2|*1|$1|a|*1|"), "{reply}");
+        assert!(reply.contains("its results exceed function-results-bytes (100)"), "{reply}");
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_is_an_error_even_when_it_came_at_once() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.CONFIGSET function-results-bytes 100");
+        stage.command("RG.TRIGGER t");
+        stage.done(WORKER, 1, vec![text("b"); 100]);
+        assert!(stage.reply().starts_with("-execution was stopped: its results exceed"));
+        assert_eq!(stage.statistics().2, 1);
+    }
+
+    #[test]
+    fn a_registration_that_keeps_all_it_may_forgets_what_made_room_for_others() {
+        let mut stage = Stage::registered(map(), &[]);
+        stage.command("RG.CONFIGSET MaxExecutionsPerRegistration 0 MaxExecutions 5");
+        for number in 1..=100 {
+            stage.event("set", "k");
+            stage.work();
+            stage.done(WORKER, number, vec![]);
+        }
+        assert_eq!(stage.engine.executions.len(), 5);
+        let kept = &stage.engine.registrations.listed().next().unwrap().1.kept;
+        assert_eq!(kept.len(), 5);
     }
 
     #[test]

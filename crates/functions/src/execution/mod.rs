@@ -85,13 +85,36 @@ pub(crate) struct Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Asked,
-    TimedOut { after_ms: i64 },
+    TimedOut {
+        after_ms: i64,
+    },
+    /// Its results take more than function-results-bytes.
+    Overflowed {
+        bytes_max: u64,
+    },
+}
+
+impl Stop {
+    /// Who or what asked for it.
+    pub(crate) fn asker(self) -> &'static str {
+        match self {
+            Stop::Asked => "RG.ABORTEXECUTION",
+            Stop::TimedOut { .. } => "function-timeout-ms",
+            Stop::Overflowed { .. } => "function-results-bytes",
+        }
+    }
 }
 
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Stop::Asked => f.write_str("execution was stopped by RG.ABORTEXECUTION"),
+            Stop::Overflowed { bytes_max } => {
+                write!(
+                    f,
+                    "execution was stopped: its results exceed function-results-bytes ({bytes_max})"
+                )
+            }
             Stop::TimedOut { after_ms } => {
                 write!(
                     f,
@@ -130,6 +153,7 @@ pub(crate) struct Execution {
     pub(crate) client: Option<ClientId>,
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) results: Vec<Argument>,
+    pub(crate) results_bytes: u64,
     pub(crate) errors: Vec<String>,
     pub(crate) stop: Option<Stop>,
     /// MaxExecutions pushed it out of the list: it goes as soon as it is over.
@@ -158,6 +182,7 @@ impl Execution {
             client: None,
             waiting: Vec::new(),
             results: Vec::new(),
+            results_bytes: 0,
             errors: Vec::new(),
             stop: None,
             evicted: false,

@@ -77,7 +77,6 @@ impl Engine {
         let began_us = doors.host.monotonic_us();
         let end_us = end_us.min(began_us + SLICE_US);
         let Some(execution) = self.executions.get_mut(&id) else { return };
-        let session = &self.sessions.by_number[&execution.session];
         let (Input::Batch(batch), Status::Running) = (&mut execution.input, execution.status)
         else {
             return;
@@ -86,6 +85,7 @@ impl Engine {
         if batch.walk == Walk::Over {
             return;
         }
+        let session = &self.sessions.by_number[&execution.session];
 
         let mut failure = None;
         if batch.leading.counts() {

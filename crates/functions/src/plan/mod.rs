@@ -19,6 +19,24 @@ pub enum Argument {
     Pickle(Vec<u8>),
 }
 
+impl Argument {
+    /// About what the value takes in memory.
+    pub fn weight(&self) -> usize {
+        let inside = match self {
+            Argument::None | Argument::Bool(_) | Argument::Int(_) | Argument::Float(_) => 0,
+            Argument::BigInt(text) | Argument::Text(text) => text.len(),
+            Argument::Bytes(bytes) | Argument::Pickle(bytes) => bytes.len(),
+            Argument::List(items) | Argument::Tuple(items) | Argument::Set(items) => {
+                items.iter().map(Argument::weight).sum()
+            }
+            Argument::Dict(pairs) => {
+                pairs.iter().map(|(key, value)| key.weight() + value.weight()).sum()
+            }
+        };
+        size_of::<Argument>() + inside
+    }
+}
+
 /// Reader, steps and the description of one function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {

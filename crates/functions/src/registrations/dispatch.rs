@@ -143,6 +143,7 @@ impl Engine {
                         entries.iter().for_each(|entry| entry.put(&key, sink));
                     }),
                     Err(error) => {
+                        self.stream_is_unreadable(number, &key);
                         self.execution(id).errors.push(error);
                         self.finish(doors, id, Status::Done);
                     }
@@ -271,5 +272,152 @@ impl Mode {
         match self {
             Mode::Async | Mode::AsyncLocal => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Argument, StepKind};
+    use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
+
+    fn in_order() -> Stage {
+        let kwargs = [("trigger", text("t")), ("inorder", Argument::Bool(true))];
+        Stage::registered(plan("CommandReader", &[StepKind::Map]), &kwargs)
+    }
+
+    #[test]
+    fn a_trigger_goes_straight_to_the_worker_and_its_results_are_the_reply() {
+        let mut stage = Stage::with_trigger();
+        assert_eq!(stage.command("RG.TRIGGER t a b"), "…");
+        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [t a b]"]);
+        stage.done(WORKER, 1, vec![text("['t', 'a', 'b']")]);
+        assert_eq!(stage.reply(), "*1|$15|['t', 'a', 'b']|");
+        assert_eq!(stage.command("RG.DUMPEXECUTIONS"), "*0|");
+        assert_eq!(stage.statistics(), (1, 1, 0, 0, None));
+    }
+
+    #[test]
+    fn the_first_error_is_the_reply_and_the_last_error() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.failed(WORKER, 1, "['no\\n']");
+        assert_eq!(stage.reply(), "-['no\\n']|");
+        assert_eq!(stage.statistics(), (1, 0, 1, 0, Some("['no\\n']".into())));
+        stage.command("RG.TRIGGER t");
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.statistics(), (2, 1, 1, 0, None));
+    }
+
+    #[test]
+    fn a_trigger_with_a_key_gives_the_function_all_its_arguments() {
+        let mut stage = Stage::with_trigger();
+        assert_eq!(stage.command("RG.TRIGGERONKEY t key a"), "…");
+        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [t key a]"]);
+    }
+
+    #[test]
+    fn a_trigger_is_refused_where_nothing_may_block() {
+        let mut stage = Stage::with_trigger();
+        let refused = stage.command_of(CLIENT, "RG.TRIGGER t", false);
+        assert!(refused.contains("blocking is not allowed"), "{refused}");
+        assert_eq!(stage.command("RG.TRIGGER nosuch"), "-ERR subcommand not found|");
+    }
+
+    #[test]
+    fn an_ordered_registration_runs_one_execution_after_the_other() {
+        let mut stage = in_order();
+        stage.command("RG.TRIGGER t a");
+        stage.command("RG.TRIGGER t b");
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [t a]"]);
+        stage.done(WORKER, 1, vec![]);
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [t b]"]);
+    }
+
+    #[test]
+    fn more_than_a_window_of_invocations_waits_in_the_engine() {
+        let mut stage = Stage::with_trigger();
+        for _ in 0..600 {
+            stage.command("RG.TRIGGER t");
+        }
+        assert_eq!(stage.sent().len(), 512);
+        assert!(
+            !stage.engine.has_work() || {
+                stage.work();
+                stage.sent().is_empty()
+            }
+        );
+        stage.done(WORKER, 1, vec![]);
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e513 f0 [t]"]);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_the_sum_of_the_statistics_stays_right() {
+        let mut stage = in_order();
+        stage.command("RG.CONFIGSET function-queue-max 1");
+        assert_eq!(stage.command("RG.TRIGGER t"), "…");
+        assert_eq!(stage.command("RG.TRIGGER t"), "…");
+        assert_eq!(
+            stage.command("RG.TRIGGER t"),
+            "-ERR Could not trigger execution, function-queue-max is reached: 1 executions wait|"
+        );
+        stage.done(WORKER, 1, vec![]);
+        stage.work();
+        stage.done(WORKER, 2, vec![]);
+        let (triggered, succeeded, failed, aborted, _) = stage.statistics();
+        assert_eq!((triggered, succeeded, failed, aborted), (3, 2, 0, 1));
+    }
+
+    #[test]
+    fn unregistering_lets_what_runs_and_waits_go_to_its_end() {
+        let mut stage = in_order();
+        stage.command("RG.TRIGGER t a");
+        stage.command("RG.TRIGGER t b");
+        stage.sent();
+        assert_eq!(stage.command(&format!("RG.UNREGISTER {}", id(1))), "+OK|");
+        assert_eq!(stage.command("RG.TRIGGER t"), "-ERR subcommand not found|");
+        assert_eq!(stage.command("RG.DUMPREGISTRATIONS"), "*0|");
+        stage.done(WORKER, 1, vec![text("1")]);
+        stage.work();
+        stage.done(WORKER, 2, vec![text("2")]);
+        assert_eq!(stage.replies(), ["*1|$1|1|", "*1|$1|2|"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [t b]", "forget w0 f0", "kill w0"]);
+    }
+
+    #[test]
+    fn unregistering_may_abort_what_waits_but_not_what_runs() {
+        let mut stage = in_order();
+        stage.command("RG.TRIGGER t a");
+        stage.command("RG.TRIGGER t b");
+        stage.sent();
+        assert_eq!(stage.command(&format!("RG.UNREGISTER {} abortpending", id(1))), "+OK|");
+        assert_eq!(stage.reply(), "-ERR execution was aborted before it started|");
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.done(WORKER, 1, vec![text("1")]);
+        assert_eq!(stage.reply(), "*1|$1|1|");
+        assert_eq!(stage.sent(), ["forget w0 f0", "kill w0"]);
+    }
+
+    #[test]
+    fn what_waits_in_the_worker_for_a_thread_counts_as_waiting() {
+        let mut stage = Stage::with_trigger();
+        for _ in 0..4 {
+            stage.command("RG.TRIGGER t");
+        }
+        stage.sent();
+        let dump = stage.command("RG.DUMPEXECUTIONS");
+        assert_eq!((dump.matches("running").count(), dump.matches("created").count()), (3, 1));
+        stage.command(&format!("RG.UNREGISTER {} ABORTPENDING", id(1)));
+        assert_eq!(stage.sent(), ["abort w0 e4"]);
+        assert_eq!(stage.reply(), "-ERR execution was aborted before it started|");
+    }
+
+    #[test]
+    fn nothing_is_registered_twice_and_nothing_unknown_is_unregistered() {
+        let mut stage = Stage::new();
+        let refused = stage.command(&format!("RG.UNREGISTER {}", id(1)));
+        assert_eq!(refused, "-execution is not registered|");
     }
 }

@@ -121,3 +121,92 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::host::EventInterest;
+    use crate::plan::{Argument, StepKind};
+    use crate::testing::{Stage, WORKER, id, plan, text};
+
+    fn texts(items: &[&str]) -> Argument {
+        Argument::List(items.iter().map(|item| text(item)).collect())
+    }
+
+    fn registered(kwargs: &[(&str, Argument)]) -> Stage {
+        Stage::registered(plan("KeysReader", &[StepKind::ForEach]), kwargs)
+    }
+
+    #[test]
+    fn an_event_runs_the_function_with_the_value_as_it_is_by_then() {
+        let mut stage = registered(&[("prefix", text("user:*"))]);
+        stage.event("set", "user:1");
+        stage.host.keys.insert(b"user:1".to_vec(), b"later".to_vec());
+        assert_eq!(stage.sent(), [""; 0]);
+        assert!(stage.engine.has_work());
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [user:1=later(set)]"]);
+        stage.done(WORKER, 1, vec![]);
+        assert_eq!(stage.statistics(), (1, 1, 0, 0, None));
+    }
+
+    #[test]
+    fn other_keys_and_other_events_start_nothing() {
+        let mut stage = registered(&[("prefix", text("user:*")), ("eventTypes", texts(&["SET"]))]);
+        stage.event("set", "other");
+        stage.event("del", "user:1");
+        assert!(!stage.engine.has_work());
+        stage.event("set", "user:1");
+        assert!(stage.engine.has_work());
+    }
+
+    #[test]
+    fn types_are_those_at_the_time_of_the_event() {
+        let mut stage = registered(&[("keyTypes", texts(&["string"]))]);
+        stage.event("set", "k");
+        assert!(!stage.engine.has_work());
+        stage.host.keys.insert(b"k".to_vec(), b"v".to_vec());
+        stage.event("set", "k");
+        assert!(stage.engine.has_work());
+    }
+
+    #[test]
+    fn a_key_that_is_gone_still_makes_a_record() {
+        let mut stage = registered(&[]);
+        stage.event("del", "k");
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [k=nothing(del)]"]);
+    }
+
+    #[test]
+    fn values_are_not_read_when_the_registration_says_so() {
+        let mut stage = registered(&[("readValue", Argument::Bool(false))]);
+        stage.host.keys.insert(b"k".to_vec(), b"v".to_vec());
+        stage.event("set", "k");
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [k(set)]"]);
+    }
+
+    #[test]
+    fn the_host_is_told_which_events_are_wanted_and_when_none_are() {
+        let mut stage = registered(&[("eventTypes", texts(&["keymiss"]))]);
+        let misses = EventInterest { misses: true, ..EventInterest::default() };
+        assert_eq!(stage.host.interest, misses);
+        stage.command(&format!("RG.UNREGISTER {}", id(1)));
+        assert_eq!(stage.host.interest, EventInterest::default());
+        let stage = registered(&[]);
+        assert!(stage.host.interest.keyspace && stage.host.interest.misses);
+    }
+
+    #[test]
+    fn an_event_that_the_full_queue_turns_away_is_counted_and_explained() {
+        let mut stage = registered(&[]);
+        stage.command("RG.CONFIGSET function-queue-max 1");
+        stage.event("set", "a");
+        stage.event("set", "b");
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [a=nothing(set)]"]);
+        let (triggered, _, _, aborted, error) = stage.statistics();
+        assert_eq!((triggered, aborted), (2, 1));
+        assert!(error.unwrap().contains("function-queue-max"));
+    }
+}

@@ -280,6 +280,13 @@ impl Engine {
         }
     }
 
+    /// A stream that cannot be read is left alone until it grows again: trying on would never end.
+    pub(super) fn stream_is_unreadable(&mut self, number: RegistrationNumber, key: &[u8]) {
+        if let Some(trigger) = self.stream_trigger(number) {
+            trigger.streams.remove(key);
+        }
+    }
+
     /// An execution on a stream is over.
     pub(crate) fn stream_run_ended(
         &mut self,
@@ -405,5 +412,283 @@ impl Engine {
             search.cursor = next;
             self.searches.push_back(search);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Argument, StepKind};
+    use crate::testing::{Stage, WORKER, id, plan, text};
+
+    const PENDING: &str = "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ STREAMS s 0";
+    const NOTHING: &str = "*-1\r\n";
+
+    fn new_entries(count: usize) -> String {
+        format!(
+            "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ COUNT {count} STREAMS s >"
+        )
+    }
+
+    fn entries(ids: &[&str]) -> String {
+        let mut wire = format!("*1\r\n*2\r\n$1\r\ns\r\n*{}\r\n", ids.len());
+        for id in ids {
+            let length = id.len();
+            wire += &format!("*2\r\n${length}\r\n{id}\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+        }
+        wire
+    }
+
+    fn registered(kwargs: &[(&str, Argument)]) -> Stage {
+        let mut kwargs = kwargs.to_vec();
+        kwargs.push(("prefix", text("s")));
+        let mut stage = Stage::registered(plan("StreamReader", &[StepKind::ForEach]), &kwargs);
+        stage.answers(&[("XLEN s", ":0\r\n"), (PENDING, NOTHING), (&new_entries(1), NOTHING)]);
+        stage.work();
+        stage
+    }
+
+    impl Stage {
+        fn answers(&mut self, answers: &[(&str, &str)]) {
+            for (command, answer) in answers {
+                self.host.answers.insert(command.to_string(), answer.to_string());
+            }
+        }
+
+        /// The stream gets an entry, its first touch included.
+        fn grows(&mut self, length: u64, ids: &[&str]) {
+            self.answers(&[
+                ("XLEN s", &format!(":{length}\r\n")),
+                (&new_entries(1), &entries(ids)),
+            ]);
+            self.event("xadd", "s");
+            self.work();
+        }
+
+        fn calls(&mut self) -> Vec<String> {
+            std::mem::take(&mut self.host.calls)
+        }
+
+        fn status(&mut self) -> &'static str {
+            let number = self.engine.registrations.listed().next().unwrap().0;
+            self.engine.stream_trigger(number).unwrap().status.name()
+        }
+    }
+
+    #[test]
+    fn the_first_entry_is_read_after_what_was_left_unacknowledged() {
+        let mut stage = registered(&[]);
+        stage.calls();
+        stage.grows(1, &["1-1"]);
+        assert_eq!(stage.calls(), ["XLEN s", PENDING, &new_entries(1)]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        let (triggered, succeeded, ..) = stage.statistics();
+        assert_eq!((triggered, succeeded), (2, 1));
+    }
+
+    #[test]
+    fn entries_are_acknowledged_and_removed_when_their_execution_is_done() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.statistics(), (2, 2, 0, 0, None));
+    }
+
+    #[test]
+    fn a_registration_may_leave_entries_in_the_stream() {
+        let mut stage = registered(&[("trimStream", Argument::Bool(false))]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1"]);
+    }
+
+    #[test]
+    fn the_group_comes_into_being_with_the_first_read() {
+        let mut stage = registered(&[]);
+        stage.answers(&[(PENDING, "-NOGROUP No such group\r\n")]);
+        stage.calls();
+        stage.grows(1, &[]);
+        assert!(stage.calls().contains(&"XGROUP CREATE s __gears_consumer_group__ 0".to_string()));
+    }
+
+    #[test]
+    fn one_execution_runs_on_a_stream_at_a_time() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.grows(2, &["2-1"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        stage.done(WORKER, 2, vec![]);
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@2-1:1]"]);
+    }
+
+    #[test]
+    fn a_batch_waits_until_it_is_full() {
+        let mut stage = registered(&[("batch", Argument::Int(2))]);
+        stage.answers(&[(&new_entries(2), &entries(&["1-1", "2-1"]))]);
+        stage.grows(1, &[]);
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.grows(2, &[]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1, s@2-1:1]"]);
+    }
+
+    #[test]
+    fn a_partial_batch_runs_when_its_oldest_entry_has_waited_long_enough() {
+        let mut stage = registered(&[("batch", Argument::Int(2)), ("duration", Argument::Int(50))]);
+        stage.answers(&[(&new_entries(2), &entries(&["1-1"]))]);
+        stage.grows(1, &[]);
+        stage.at(49);
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.at(50);
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+    }
+
+    #[test]
+    fn entries_from_before_the_registration_run_at_once() {
+        let mut stage = Stage::new();
+        stage.answers(&[
+            ("XLEN s", ":1\r\n"),
+            (PENDING, NOTHING),
+            (&new_entries(9), &entries(&["1-1"])),
+        ]);
+        stage.command("RG.PYEXECUTE code");
+        let kwargs = [("prefix", text("s")), ("batch", Argument::Int(9))];
+        stage.register(WORKER, 0, plan("StreamReader", &[]), &kwargs);
+        stage.script_done(WORKER);
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+    }
+
+    #[test]
+    fn streams_with_a_prefix_are_looked_for_over_the_whole_keyspace() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        stage.register(WORKER, 0, plan("StreamReader", &[]), &[("prefix", text("s*"))]);
+        stage.script_done(WORKER);
+        let scan = |cursor| format!("SCAN {cursor} MATCH s* COUNT 1000 TYPE stream");
+        stage.answers(&[
+            (&scan(0), "*2\r\n$1\r\n5\r\n*0\r\n"),
+            (&scan(5), "*2\r\n$1\r\n0\r\n*1\r\n$1\r\ns\r\n"),
+            ("XLEN s", ":1\r\n"),
+            (PENDING, NOTHING),
+            (&new_entries(1), &entries(&["1-1"])),
+        ]);
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+    }
+
+    #[test]
+    fn a_failure_is_passed_over_by_default() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.failed(WORKER, 2, "no");
+        assert_eq!(stage.calls().len(), 2);
+        assert_eq!(stage.statistics(), (2, 1, 1, 0, Some("no".into())));
+        assert_eq!(stage.status(), "OK");
+    }
+
+    #[test]
+    fn a_failure_may_end_it_all() {
+        let mut stage = registered(&[("onFailedPolicy", text("Abort"))]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.failed(WORKER, 2, "no");
+        assert_eq!(stage.calls(), [""; 0]);
+        assert_eq!(stage.status(), "ABORTED");
+        stage.grows(2, &["2-1"]);
+        assert_eq!(stage.statistics().0, 2);
+    }
+
+    #[test]
+    fn a_failure_may_be_tried_again_with_the_same_entries() {
+        let kwargs =
+            [("onFailedPolicy", text("retry")), ("onFailedRetryInterval", Argument::Int(2))];
+        let mut stage = registered(&kwargs);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.sent();
+        stage.failed(WORKER, 2, "no");
+        assert_eq!(stage.calls(), [""; 0]);
+        assert_eq!(stage.status(), "WAITING_FOR_RETRY_ON_FAILURE");
+        stage.answers(&[(PENDING, &entries(&["1-1"]))]);
+        stage.at(1999);
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.at(2000);
+        stage.work();
+        assert_eq!(stage.status(), "OK");
+        assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@1-1:1]"]);
+    }
+
+    #[test]
+    fn an_error_may_ask_for_a_pause() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.failed(WORKER, 2, "PAUSE");
+        assert_eq!(stage.status(), "PAUSED");
+        assert_eq!(stage.command(&format!("RG.UNPAUSEREGISTRATIONS {}", id(1))), "+OK|");
+        assert_eq!(stage.status(), "OK");
+    }
+
+    #[test]
+    fn a_paused_registration_ends_its_batch_and_starts_no_other() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        assert_eq!(stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1))), "+OK|");
+        stage.calls();
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.calls()[0], "XACK s __gears_consumer_group__ 1-1");
+        stage.sent();
+        stage.grows(2, &["2-1"]);
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn a_batch_of_an_older_epoch_is_not_acknowledged() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1)));
+        stage.command(&format!("RG.UNPAUSEREGISTRATIONS {}", id(1)));
+        stage.calls();
+        stage.done(WORKER, 2, vec![]);
+        assert!(!stage.calls().iter().any(|call| call.starts_with("XACK")));
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_read_is_not_tried_for_ever() {
+        let mut stage = registered(&[]);
+        stage.answers(&[(PENDING, "-WRONGTYPE no stream\r\n")]);
+        stage.grows(1, &["1-1"]);
+        assert!(!stage.engine.has_work());
+        assert_eq!(stage.statistics().4.unwrap(), "WRONGTYPE no stream");
+    }
+
+    #[test]
+    fn only_streams_can_be_paused() {
+        let mut stage = Stage::with_trigger();
+        assert_eq!(
+            stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1))),
+            "-Reader CommandReader does not support pause|"
+        );
+        assert!(stage.command("RG.PAUSEREGISTRATIONS x").contains("does not exists on shard"));
+    }
+
+    #[test]
+    fn an_unregistered_stream_acknowledges_the_batch_that_runs() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.command(&format!("RG.UNREGISTER {}", id(1)));
+        stage.calls();
+        stage.sent();
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.calls()[0], "XACK s __gears_consumer_group__ 1-1");
+        assert_eq!(stage.sent(), ["forget w0 f0", "kill w0"]);
     }
 }

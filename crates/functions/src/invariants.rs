@@ -1,0 +1,261 @@
+//! Random plays: whatever clients and workers do, in whatever order, the books stay right.
+
+use crate::host::ClientId;
+use crate::plan::{Argument, StepKind};
+use crate::registrations::Trigger;
+use crate::testing::{Stage, plan, text};
+use crate::worker::{ExecutionId, ExitReason, FromWorker, FunctionId, Token, WorkerId};
+
+/// xorshift64: one seed replays a play.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+struct Play {
+    stage: Stage,
+    dice: Dice,
+    /// Late replies that are owed: one client a command.
+    owed: Vec<u64>,
+    clients: u64,
+    workers: u64,
+    now_ms: i64,
+}
+
+impl Play {
+    fn new(seed: u64) -> Self {
+        let mut stage = Stage::with_keys(2500);
+        stage.command("RG.CONFIGSET function-timeout-ms 300 function-queue-max 20");
+        stage.command("RG.CONFIGSET MaxExecutions 10 MaxExecutionsPerRegistration 3");
+        let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        Play { stage, dice, owed: Vec::new(), clients: 0, workers: 0, now_ms: 0 }
+    }
+
+    fn command(&mut self, line: &str) {
+        self.clients += 1;
+        let can_block = self.dice.below(8) > 0;
+        let reply = self.stage.command_of(ClientId(self.clients), line, can_block);
+        if reply == "…" {
+            assert!(can_block, "{line} waits where it must not");
+            self.owed.push(self.clients);
+        }
+        self.workers = self.stage.workers.specs.len() as u64;
+    }
+
+    fn public_id(&mut self) -> String {
+        crate::testing::id(self.dice.below(60))
+    }
+
+    fn client_acts(&mut self) {
+        let name = ["a", "b", "c"][self.dice.below(3) as usize];
+        let id = self.public_id();
+        let line = match self.dice.below(22) {
+            0 => "RG.PYEXECUTE code".into(),
+            1 => "RG.PYEXECUTE code UNBLOCKING".into(),
+            2 => format!("RG.PYEXECUTE code ID {name} UPGRADE"),
+            3..=9 => format!("RG.TRIGGER {name} x"),
+            10 => format!("RG.ABORTEXECUTION {id}"),
+            11 => format!("RG.DROPEXECUTION {id}"),
+            12 => format!("RG.UNREGISTER {id}"),
+            13 => format!("RG.UNREGISTER {id} ABORTPENDING"),
+            14 => format!("RG.GETRESULTSBLOCKING {id}"),
+            15 => format!("RG.PAUSEREGISTRATIONS {id}"),
+            16 => format!("RG.UNPAUSEREGISTRATIONS {id}"),
+            17 => "RG.DUMPREGISTRATIONS".into(),
+            18 => "RG.PYDUMPSESSIONS VERBOSE".into(),
+            19 => "RG.DUMPEXECUTIONS".into(),
+            20 => format!("RG.GETEXECUTION {id}"),
+            _ => "RG.CLEARREGISTRATIONSSTATS".into(),
+        };
+        self.command(&line);
+    }
+
+    fn worker_acts(&mut self) {
+        if self.workers == 0 {
+            return;
+        }
+        let back = self.dice.below(self.workers.min(6));
+        let worker = WorkerId(self.workers - 1 - back);
+        let token = Token(self.dice.below(100));
+        let function = FunctionId(self.dice.below(3) as u32);
+        let message = match self.dice.below(24) {
+            0..=3 => FromWorker::ScriptDone {
+                error: (self.dice.below(6) == 0).then(|| "['no\\n']".into()),
+            },
+            4 => self.run(token, function),
+            5..=7 => self.register(token, function),
+            8 | 9 => FromWorker::Loaded { error: (self.dice.below(4) == 0).then(|| "no".into()) },
+            10 => FromWorker::Exited { reason: ExitReason::Signal(9) },
+            11 => FromWorker::AtomicBegin { token },
+            12 => FromWorker::AtomicEnd { token },
+            13 => {
+                let id = self.public_id().into_bytes();
+                let name = [&b"RG.UNREGISTER"[..], b"RG.ABORTEXECUTION", b"RG.TRIGGER", b"SET"];
+                let name = name[self.dice.below(4) as usize].to_vec();
+                FromWorker::Execute { token, execution: None, args: vec![name, id] }
+            }
+            _ => self.progress(),
+        };
+        self.stage.from(worker, message);
+        self.workers = self.stage.workers.specs.len() as u64;
+    }
+
+    fn run(&mut self, token: Token, function: FunctionId) -> FromWorker {
+        let kinds: [&[StepKind]; 3] =
+            [&[StepKind::Count], &[StepKind::Map], &[StepKind::Count, StepKind::Map]];
+        let reader = ["KeysReader", "PythonReader", "StreamReader", "CommandReader"];
+        let reader = reader[self.dice.below(4) as usize];
+        let plan = plan(reader, kinds[self.dice.below(3) as usize]);
+        FromWorker::Run { token, function, plan, kwargs: vec![] }
+    }
+
+    fn register(&mut self, token: Token, function: FunctionId) -> FromWorker {
+        let name = ["a", "b", "c"][self.dice.below(3) as usize];
+        let (reader, kwargs) = match self.dice.below(4) {
+            0 => ("KeysReader", vec![]),
+            1 => {
+                let policy = ["continue", "abort", "retry"][self.dice.below(3) as usize];
+                let retry = ("onFailedRetryInterval".into(), Argument::Int(0));
+                ("StreamReader", vec![("onFailedPolicy".into(), text(policy)), retry])
+            }
+            kind => {
+                let in_order = Argument::Bool(kind == 2);
+                let kwargs = vec![("trigger".into(), text(name)), ("inorder".into(), in_order)];
+                ("CommandReader", kwargs)
+            }
+        };
+        let plan = plan(reader, &[StepKind::Map]);
+        FromWorker::Register { token, function, plan, kwargs, pickle: vec![] }
+    }
+
+    fn progress(&mut self) -> FromWorker {
+        // Mostly an execution that is there, as a sane worker would; sometimes any number.
+        let known: Vec<ExecutionId> = self.stage.engine.executions.keys().copied().collect();
+        let execution = match known.len() as u64 {
+            0 => ExecutionId(self.dice.below(60)),
+            _ if self.dice.below(10) == 0 => ExecutionId(self.dice.below(60)),
+            count => known[self.dice.below(count) as usize],
+        };
+        let fails = self.dice.below(4) == 0;
+        FromWorker::Progress {
+            execution,
+            records: vec![Argument::Int(1)],
+            errors: if fails { vec!["no".into()] } else { vec![] },
+            satisfied: self.dice.below(4) == 0,
+            done: self.dice.below(3) > 0,
+            consumed: self.dice.below(4) as usize,
+            busy_us: 1,
+        }
+    }
+
+    fn act(&mut self) {
+        match self.dice.below(10) {
+            0..=3 => self.client_acts(),
+            4..=6 => self.worker_acts(),
+            7 => {
+                let event = ["set", "xadd", "keymiss"][self.dice.below(3) as usize];
+                self.stage.event(event, ["k", "s"][self.dice.below(2) as usize]);
+            }
+            8 => self.stage.work(),
+            _ => {
+                self.now_ms += self.dice.below(200) as i64;
+                self.stage.at(self.now_ms);
+            }
+        }
+        for (client, reply) in std::mem::take(&mut self.stage.host.replies) {
+            let place = self.owed.iter().position(|owed| *owed == client);
+            let Some(place) = place else { panic!("client {client} waits for no reply: {reply}") };
+            self.owed.swap_remove(place);
+        }
+        if self.dice.below(50) == 0 && !self.owed.is_empty() {
+            let gone = self.dice.below(self.owed.len() as u64) as usize;
+            let client = self.owed.swap_remove(gone);
+            self.stage.engine.client_gone(ClientId(client));
+        }
+        self.workers = self.stage.workers.specs.len() as u64;
+    }
+
+    fn check_books(&self) {
+        let engine = &self.stage.engine;
+        let mut queued = 0;
+        for (number, registration) in &engine.registrations.by_number {
+            queued += registration.pending.len();
+            let session = &engine.sessions.by_number[&registration.session];
+            assert!(session.registrations.contains(number));
+            let on_the_way = registration.pending.len() + registration.in_flight;
+            let statistics = &registration.statistics;
+            let over = statistics.succeeded + statistics.failed + statistics.aborted;
+            assert_eq!(statistics.triggered, over + on_the_way as u64);
+            assert!(!registration.retired || on_the_way > 0, "a drained registration is gone");
+            if matches!(&registration.trigger, Trigger::Command(command) if command.in_order) {
+                assert!(registration.in_flight <= 1);
+            }
+        }
+        assert_eq!(engine.queued, queued);
+        assert!(queued <= 20);
+
+        for (number, session) in &engine.sessions.by_number {
+            let unfinished = engine
+                .executions
+                .values()
+                .filter(|execution| execution.session == *number && !execution.status.is_over());
+            assert_eq!(session.unfinished, unfinished.count());
+            let needed = session.script.is_some()
+                || !session.registrations.is_empty()
+                || session.unfinished > 0;
+            assert!(needed, "an idle session is gone");
+        }
+        for worker in engine.sessions.by_worker.values() {
+            assert!(engine.sessions.by_number.contains_key(worker));
+        }
+        if let Some(lease) = engine.lease() {
+            assert!(engine.sessions.by_worker.contains_key(&lease.worker));
+        }
+        let kept = engine.executions.values().filter(|execution| execution.status.is_over());
+        assert!(kept.count() <= 10);
+    }
+
+    /// All registrations end and all workers die: nobody may wait for ever.
+    fn end(&mut self) {
+        let numbers: Vec<u64> =
+            self.stage.engine.registrations.by_number.keys().map(|number| number.0).collect();
+        for number in numbers {
+            let line = format!("RG.UNREGISTER {} ABORTPENDING", crate::testing::id(number));
+            self.command(&line);
+        }
+        // What waits in ended registrations still starts; so sessions come back until it has.
+        for _ in 0..10 {
+            self.now_ms += 60_000;
+            self.stage.at(self.now_ms);
+            for worker in 0..self.stage.workers.specs.len() as u64 {
+                self.stage.loaded(WorkerId(worker));
+                self.stage.work();
+                self.stage.crash(WorkerId(worker));
+            }
+        }
+        for (client, _) in std::mem::take(&mut self.stage.host.replies) {
+            self.owed.retain(|owed| *owed != client);
+        }
+        self.check_books();
+        assert_eq!(self.owed, [0; 0], "a client waits for ever");
+        assert!(self.stage.engine.sessions.by_number.is_empty());
+    }
+}
+
+#[test]
+fn whatever_happens_the_books_stay_right_and_nobody_waits_for_ever() {
+    for seed in 1..=300 {
+        let mut play = Play::new(seed);
+        for _ in 0..400 {
+            play.act();
+            play.check_books();
+        }
+        play.end();
+    }
+}

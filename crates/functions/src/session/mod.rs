@@ -1,0 +1,167 @@
+//! A session: what one script left behind, and the worker process in which all of it lives.
+//!
+//! It begins with RG.PYEXECUTE and ends when neither a registration nor an execution needs it. A session whose process
+//! died gets a new one as long as it has registrations; they are re-created from what `register()` pickled.
+
+mod recovery;
+mod script;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use crate::config::Key;
+use crate::engine::{Doors, Engine};
+use crate::host::ClientId;
+use crate::identifier::RegistrationNumber;
+use crate::worker::{ExecutionId, SessionSpec, WorkerId};
+
+use recovery::Crashes;
+use script::Script;
+
+/// Invocations that a worker has at once. More make no larger group commits, and what waits here can still be aborted.
+const WINDOW: usize = 512;
+
+/// A session's number; never used again, while names may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SessionNumber(pub(crate) u64);
+
+pub(crate) struct Session {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) process: Process,
+    /// While the script body runs.
+    pub(crate) script: Option<Box<Script>>,
+    pub(crate) registrations: Vec<RegistrationNumber>,
+    /// Invocations that the worker has, oldest first: as many of them run as there are threads, the others wait in it.
+    pub(crate) order: VecDeque<ExecutionId>,
+    /// Executions over a whole reader that run.
+    pub(crate) batches: Vec<ExecutionId>,
+    /// Executions that are not over, those that wait included.
+    pub(crate) unfinished: usize,
+    crashes: Crashes,
+}
+
+impl Session {
+    pub(crate) fn worker(&self) -> Option<WorkerId> {
+        match self.process {
+            Process::Running(worker) | Process::Loading { worker, .. } => Some(worker),
+            Process::Gone => None,
+        }
+    }
+
+    /// Takes another invocation now.
+    pub(crate) fn accepts(&self) -> bool {
+        matches!(self.process, Process::Running(_)) && self.order.len() < WINDOW
+    }
+
+    fn is_idle(&self) -> bool {
+        self.script.is_none() && self.registrations.is_empty() && self.unfinished == 0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Process {
+    Running(WorkerId),
+    /// Re-creates its functions after a crash.
+    Loading {
+        worker: WorkerId,
+        since_us: u64,
+    },
+    /// Died; the next one starts when its time has come.
+    Gone,
+}
+
+#[derive(Default)]
+pub(crate) struct Sessions {
+    pub(crate) by_number: BTreeMap<SessionNumber, Session>,
+    pub(crate) by_worker: HashMap<WorkerId, SessionNumber>,
+    /// Those that clients can name.
+    pub(crate) by_name: BTreeMap<String, SessionNumber>,
+    started: u64,
+}
+
+/// What RG.PYEXECUTE says of the session it begins.
+pub(crate) struct NewSession<'a> {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) replaces: Option<SessionNumber>,
+    pub(crate) client: ClientId,
+    pub(crate) unblocking: bool,
+    pub(crate) code: &'a [u8],
+}
+
+impl Engine {
+    pub(crate) fn begin_session(&mut self, doors: &mut Doors, new: NewSession) {
+        let number = SessionNumber(self.sessions.started);
+        self.sessions.started += 1;
+        if new.replaces.is_none() {
+            self.sessions.by_name.insert(new.name.clone(), number);
+        }
+        let worker = self.start_worker(doors, number, &new.name);
+        let script = Script {
+            client: Some(new.client),
+            unblocking: new.unblocking,
+            replaces: new.replaces,
+            run: None,
+            registrations: Vec::new(),
+            started_us: doors.host.monotonic_us(),
+        };
+        let session = Session {
+            name: new.name,
+            description: new.description,
+            process: Process::Running(worker),
+            script: Some(Box::new(script)),
+            registrations: Vec::new(),
+            order: VecDeque::new(),
+            batches: Vec::new(),
+            unfinished: 0,
+            crashes: Crashes::default(),
+        };
+        self.sessions.by_number.insert(number, session);
+        doors.workers.script(worker, new.code);
+        self.watch_limits(doors);
+    }
+
+    fn start_worker(&mut self, doors: &mut Doors, number: SessionNumber, name: &str) -> WorkerId {
+        let memory = self.config.number(Key::FunctionMemoryBytes).unsigned_abs();
+        let worker = doors.workers.start(&SessionSpec {
+            name: name.into(),
+            interpreter: 0,
+            memory_bytes_max: (memory > 0).then_some(memory),
+            threads: self.config.size(Key::ExecutionThreads),
+        });
+        self.sessions.by_worker.insert(worker, number);
+        worker
+    }
+
+    pub(crate) fn end_session_if_idle(&mut self, doors: &mut Doors, number: SessionNumber) {
+        let Some(session) = self.sessions.by_number.get(&number) else { return };
+        if !session.is_idle() {
+            return;
+        }
+        let session = self.sessions.by_number.remove(&number).expect("it was there");
+        if self.sessions.by_name.get(&session.name) == Some(&number) {
+            self.sessions.by_name.remove(&session.name);
+        }
+        if let Some(worker) = session.worker() {
+            self.sessions.by_worker.remove(&worker);
+            self.account_for_end_of(doors, worker);
+            doors.workers.kill(worker);
+            self.atomic_forget(doors, worker);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Stage, text};
+    use crate::worker::WorkerId;
+
+    #[test]
+    fn a_worker_speaks_for_executions_of_its_own_session_only() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.command("RG.PYEXECUTE other");
+        stage.done(WorkerId(1), 1, vec![text("forged")]);
+        assert_eq!(stage.replies(), [""; 0]);
+    }
+}
