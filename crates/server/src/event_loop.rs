@@ -476,20 +476,20 @@ impl Server {
             }
         }
         let client = &mut self.state.clients[slot];
-        let held_up = !went_on;
         let messages = std::mem::replace(&mut client.output, out);
         client.output.extend_from_slice(&messages);
-        self.finish_requests(slot, held_up);
+        self.finish_requests(slot);
         went_on
     }
 
     /// What follows a connection's share of the turn.
-    fn finish_requests(&mut self, slot: Slot, held_up: bool) {
+    fn finish_requests(&mut self, slot: Slot) {
         let Some(Some(connection)) = self.connections.get_mut(slot) else { return };
         connection.compact();
         let client = &mut self.state.clients[slot];
-        if !held_up && connection.pending() == 0 && client.pending.is_empty() {
-            connection.is_listed = false;
+        connection.is_listed = false;
+        let is_waiting = client.is_waiting();
+        if connection.pending() == 0 && !is_waiting {
             if let Some(error) = connection.error.take() {
                 self.state.statistics.protocol_errors += 1;
                 let text = format!("ERR {error}");
@@ -499,13 +499,10 @@ impl Server {
             if connection.at_end {
                 client.closing = true;
             }
-        } else if held_up {
-            connection.is_listed = false;
+        } else if connection.at_end && is_waiting {
             // Whoever went away while waiting gets no answer any more.
-            if connection.at_end && client.is_waiting() {
-                self.state.clients.condemn(slot);
-                return;
-            }
+            self.state.clients.condemn(slot);
+            return;
         }
         if client.unsent() > 0 || client.closing {
             self.state.clients.mark_output(slot);
