@@ -404,6 +404,7 @@ impl Server {
                 }
             }
             self.window = window;
+            self.state.stopwatch.end(&self.state.clock, &mut self.state.table);
         }
     }
 

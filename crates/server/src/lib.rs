@@ -22,6 +22,7 @@ mod pubsub;
 mod slowlog;
 mod state;
 mod statistics;
+mod stopwatch;
 mod transaction;
 
 pub use config::{Config, ConfigError};

@@ -15,6 +15,7 @@ use crate::notify::Notifications;
 use crate::pubsub::PubSub;
 use crate::slowlog::SlowLog;
 use crate::statistics::Statistics;
+use crate::stopwatch::Stopwatch;
 
 /// A command that acts on more than a database.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) notifications: Notifications,
     pub(crate) statistics: Statistics,
     pub(crate) slowlog: SlowLog,
+    pub(crate) stopwatch: Stopwatch,
     pub(crate) gears: Gears,
     /// Events taken from the keyspace and not yet told; kept to reuse its memory.
     pub(crate) events: Vec<Event>,
@@ -102,6 +104,7 @@ impl State {
             notifications: Notifications::default(),
             statistics: Statistics::default(),
             slowlog: SlowLog::default(),
+            stopwatch: Stopwatch::default(),
             gears,
             events: Vec::new(),
             run_id,
