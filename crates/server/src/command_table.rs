@@ -210,6 +210,7 @@ impl Entry {
             handler,
             words,
             has_subcommands: false,
+            is_quick,
             statistics: CommandStatistics::default(),
         }
     }
