@@ -553,6 +553,7 @@ impl Server {
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
+        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();

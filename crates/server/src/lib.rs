@@ -18,6 +18,7 @@ mod gears;
 mod listener;
 mod log;
 mod notify;
+mod process;
 mod pubsub;
 mod slowlog;
 mod state;
