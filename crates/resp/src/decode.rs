@@ -246,9 +246,9 @@ fn read_length(
     let digit = |byte: u8| i64::from(byte - b'0');
     // Nearly all lengths have one or two digits.
     match *buffer.get(start..).unwrap_or_default() {
-        [a @ b'0'..=b'9', b'\r', _, ..] => return Ok(Some((digit(a), start + 3))),
+        [a @ b'0'..=b'9', b'\r', _, ..] => Ok(Some((digit(a), start + 3))),
         [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => {
-            return Ok(Some((digit(a) * 10 + digit(b), start + 4)));
+            Ok(Some((digit(a) * 10 + digit(b), start + 4)))
         }
         _ => read_long_length(buffer, start, line_bytes_max, invalid, too_long),
     }
