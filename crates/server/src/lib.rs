@@ -15,6 +15,7 @@ mod connection;
 mod dispatch;
 mod event_loop;
 mod gears;
+mod lazy_free;
 mod listener;
 mod log;
 mod notify;

@@ -94,6 +94,7 @@ impl State {
         let databases = config.number("databases") as usize;
         let mut keyspace = Keyspace::new(Options { databases, seed });
         keyspace.set_now(clock.unix_ms());
+        keyspace.set_sink(crate::lazy_free::sink());
         let settings = Settings::of(&config);
         let gears = Gears::new(&config);
         let mut state = State {
