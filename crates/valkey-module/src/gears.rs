@@ -1,0 +1,396 @@
+//! The function engine in this server: the engine's two doors, and its place in the loop's turn.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use functions::host::ClientId;
+use functions::worker::{FromWorker, WorkerId};
+use functions::{Answer, Doors, Engine};
+use worker::{Change, Interest, Pool};
+
+use crate::api::{self, Context, EventClasses, Readiness, Timer};
+use crate::calls::Calls;
+use crate::entry::BROKEN;
+use crate::host::LentServer;
+use crate::options::Options;
+use crate::reply;
+
+/// What the engine may take of a turn before clients are served again.
+const BUDGET_US: u64 = 1000;
+
+/// Everything is borrowed for a moment only and never while a function of the server runs: it may call us from there.
+pub(crate) struct Gears {
+    /// In database 0, of no client.
+    pub(crate) server: Context<'static>,
+    pub(crate) calls: Calls,
+    seat: RefCell<Seat>,
+    /// Keyspace events that the engine wants, and those that the server was asked for: there is no way back on Redis 7.
+    wanted: Cell<EventClasses>,
+    subscribed: Cell<EventClasses>,
+    /// Told when the engine has done what it is doing.
+    late_events: RefCell<Vec<KeyEvent>>,
+    gone: RefCell<Vec<ClientId>>,
+    /// Descriptors of workers that were ready in this turn of the loop.
+    ready: RefCell<Vec<u64>>,
+    timer: Cell<Option<(i64, Timer)>>,
+    /// The loop was told not to sleep and has not had its turn yet.
+    waking: Cell<bool>,
+    started: Instant,
+}
+
+struct KeyEvent {
+    name: Box<str>,
+    key: Box<[u8]>,
+}
+
+struct Machine {
+    engine: Engine,
+    pool: Pool,
+}
+
+/// Where the engine is.
+enum Seat {
+    Idle(Box<Machine>),
+    /// What happens meanwhile is told afterwards.
+    Running,
+    /// It panicked: whatever it holds cannot be relied on.
+    Broken,
+}
+
+/// Takes the engine, and brings it back however the call ends.
+struct Taken<'a> {
+    gears: &'a Gears,
+    machine: Option<Box<Machine>>,
+}
+
+impl<'a> Taken<'a> {
+    fn from(gears: &'a Gears) -> Option<Self> {
+        let mut seat = gears.seat.borrow_mut();
+        if !matches!(*seat, Seat::Idle(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *seat, Seat::Running) {
+            Seat::Idle(machine) => Some(Taken { gears, machine: Some(machine) }),
+            Seat::Running | Seat::Broken => unreachable!("it was idle a moment ago"),
+        }
+    }
+
+    fn machine(&mut self) -> &mut Machine {
+        self.machine.as_mut().expect("it is there until the end")
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(machine) = self.machine.take() {
+            self.gears.seat.replace(Seat::Idle(machine));
+        }
+    }
+}
+
+impl Gears {
+    pub(crate) fn new(server: Context<'static>, options: Options) -> Self {
+        let machine =
+            Machine { engine: Engine::new(options.engine), pool: Pool::new(options.pool) };
+        Gears {
+            server,
+            calls: Calls::new(),
+            seat: RefCell::new(Seat::Idle(Box::new(machine))),
+            wanted: Cell::new(EventClasses::NONE),
+            subscribed: Cell::new(EventClasses::NONE),
+            late_events: RefCell::default(),
+            gone: RefCell::default(),
+            ready: RefCell::default(),
+            timer: Cell::new(None),
+            waking: Cell::new(false),
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn monotonic_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).expect("it does not run that long")
+    }
+
+    /// Lends the doors to the engine, then tells it what happened meanwhile. `None` if it runs already, or never again.
+    fn with_engine<R>(&self, act: impl FnOnce(&mut Engine, &mut Doors) -> R) -> Option<R> {
+        let mut taken = Taken::from(self)?;
+        let Machine { engine, pool } = taken.machine();
+        let mut host = LentServer { gears: self, now_ms: unix_ms() };
+        let mut doors = Doors { host: &mut host, workers: pool };
+        let result = act(engine, &mut doors);
+        self.tell_late(engine, &mut doors);
+        Some(result)
+    }
+
+    /// Events that functions caused, and clients that went away, while the engine ran: in order, until there is nothing new.
+    fn tell_late(&self, engine: &mut Engine, doors: &mut Doors) {
+        loop {
+            let (events, gone) = (self.late_events.take(), self.gone.take());
+            if events.is_empty() && gone.is_empty() {
+                return;
+            }
+            for event in events {
+                engine.key_event(doors, &event.name, &event.key);
+            }
+            for client in gone {
+                engine.client_gone(client);
+            }
+        }
+    }
+
+    /// The pool alone: it calls no function of the server.
+    fn with_pool<R>(&self, act: impl FnOnce(&mut Pool) -> R) -> Option<R> {
+        match &mut *self.seat.borrow_mut() {
+            Seat::Idle(machine) => Some(act(&mut machine.pool)),
+            Seat::Running | Seat::Broken => None,
+        }
+    }
+
+    fn ask<R>(&self, question: impl FnOnce(&Engine, &Pool) -> R) -> Option<R> {
+        match &*self.seat.borrow() {
+            Seat::Idle(machine) => Some(question(&machine.engine, &machine.pool)),
+            Seat::Running | Seat::Broken => None,
+        }
+    }
+}
+
+/// What the server tells.
+impl Gears {
+    /// An RG.* command of a client.
+    pub(crate) fn command(&self, context: &Context, request: &[&[u8]]) {
+        match &*self.seat.borrow() {
+            Seat::Idle(_) => {}
+            Seat::Running => {
+                // A function has called a script that calls us.
+                context.reply_error(b"ERR the function engine is busy with this very call");
+                return;
+            }
+            Seat::Broken => {
+                context.reply_error(BROKEN.as_bytes());
+                return;
+            }
+        }
+        let can_block = context.surroundings().may_block();
+        let call = self.calls.open();
+        let mut wire = Vec::new();
+        let answer = self.with_engine(|engine, doors| {
+            engine.command(doors, ClientId(call), request, can_block, &mut wire)
+        });
+        match answer {
+            Some(Answer::Later) => self.calls.wait(context),
+            Some(Answer::Ready) | None => {
+                self.calls.close();
+                reply::send(context, &wire);
+            }
+        }
+    }
+
+    /// Events of classes nobody has asked for yet are subscribed to; what is not wanted any more is passed over.
+    pub(crate) fn watch_events(&self, classes: EventClasses) {
+        self.wanted.set(classes);
+        let new = classes.without(self.subscribed.get());
+        if new == EventClasses::NONE {
+            return;
+        }
+        match self.server.subscribe_to_key_events(new) {
+            Ok(()) => self.subscribed.set(self.subscribed.get().and(new)),
+            Err(_) => self.server.log(c"warning", "The server refuses keyspace events"),
+        }
+    }
+
+    pub(crate) fn wants_events(&self) -> bool {
+        self.wanted.get() != EventClasses::NONE
+    }
+
+    /// A keyspace event of database 0.
+    pub(crate) fn key_event(&self, event: &str, key: &[u8]) {
+        if self.with_engine(|engine, doors| engine.key_event(doors, event, key)).is_none() {
+            let event = KeyEvent { name: event.into(), key: key.into() };
+            self.late_events.borrow_mut().push(event);
+        }
+    }
+
+    /// Nobody waits for this client's reply any more.
+    pub(crate) fn client_gone(&self, client: usize) {
+        if let Some(call) = self.calls.disconnected(client) {
+            self.gone.borrow_mut().push(ClientId(call));
+            self.with_engine(|_, _| {});
+        }
+    }
+
+    pub(crate) fn note_ready(&self, token: u64) {
+        self.ready.borrow_mut().push(token);
+    }
+
+    pub(crate) fn note_woken(&self) {
+        self.waking.set(false);
+    }
+
+    pub(crate) fn note_timer_fired(&self) {
+        self.timer.set(None);
+    }
+
+    /// The lines of INFO's section.
+    pub(crate) fn info(&self) -> String {
+        let mut text = String::new();
+        self.with_engine(|engine, doors| engine.info(doors, &mut text));
+        text
+    }
+}
+
+/// The turn.
+impl Gears {
+    /// The loop is about to sleep: what workers said, what is due, some reading, then everything goes out.
+    pub(crate) fn turn(&self) {
+        let ready = self.ready.take();
+        self.receive(|pool, sink| {
+            for token in ready {
+                pool.ready(token, sink);
+            }
+            if pool.has_overdue() {
+                pool.overdue(sink);
+            }
+        });
+        self.tick_if_due();
+        if self.ask(|engine, _| engine.has_work()) == Some(true) {
+            self.with_engine(|engine, doors| engine.work(doors, BUDGET_US));
+        }
+        self.flush();
+        self.serve_lease();
+        self.watch_descriptors();
+        self.set_timer();
+        self.stay_awake();
+    }
+
+    /// Takes messages out of the pool, then hands them to the engine.
+    fn receive(&self, read: impl FnOnce(&mut Pool, &mut dyn FnMut(WorkerId, FromWorker))) {
+        let mut messages = Vec::new();
+        self.with_pool(|pool| {
+            read(pool, &mut |worker, message| messages.push((worker, message)));
+        });
+        if messages.is_empty() {
+            return;
+        }
+        self.with_engine(|engine, doors| {
+            for (worker, message) in messages {
+                engine.from_worker(doors, worker, message);
+            }
+        });
+    }
+
+    fn tick_if_due(&self) {
+        let deadline_ms = self.ask(|engine, _| engine.next_deadline_ms()).flatten();
+        if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= unix_ms()) {
+            self.with_engine(Engine::tick);
+        }
+    }
+
+    fn flush(&self) {
+        let now_ms = unix_ms();
+        let said = self.with_pool(|pool| {
+            pool.flush(now_ms);
+            pool.take_log().collect::<Vec<_>>()
+        });
+        for line in said.into_iter().flatten() {
+            self.server.log(c"warning", &format!("GEARS: {line}"));
+        }
+    }
+
+    /// `atomic()`: nobody but one worker is served until it lets go, dies or is cut off.
+    fn serve_lease(&self) {
+        while let Some(lease) = self.ask(|engine, _| engine.lease()).flatten() {
+            self.tick_if_due();
+            let left_ms = (lease.until_ms - unix_ms()).clamp(0, 1000).unsigned_abs();
+            self.receive(|pool, sink| {
+                pool.wait_one(lease.worker, Duration::from_millis(left_ms), sink);
+            });
+            self.flush();
+        }
+    }
+
+    /// Tells the loop which descriptors of workers came, changed or went.
+    fn watch_descriptors(&self) {
+        let changes = self.with_pool(Pool::take_changes).unwrap_or_default();
+        for change in changes {
+            let done = match change {
+                Change::Watch { fd, token, interest } => {
+                    let reading = api::watch(fd, token, Readiness::Read);
+                    match interest {
+                        Interest::Read => reading,
+                        Interest::ReadWrite => {
+                            reading.and_then(|()| api::watch(fd, token, Readiness::Write))
+                        }
+                    }
+                }
+                Change::Modify { fd, token, interest: Interest::ReadWrite } => {
+                    api::watch(fd, token, Readiness::Write)
+                }
+                Change::Modify { fd, interest: Interest::Read, .. } => {
+                    api::unwatch(fd, Readiness::Write)
+                }
+                // Closed at the end of this arm, after the loop has let go of it. It need not have been watched for both.
+                Change::Forget { fd, .. } => {
+                    let _ = api::unwatch(fd.as_raw_fd(), Readiness::Read);
+                    let _ = api::unwatch(fd.as_raw_fd(), Readiness::Write);
+                    Ok(())
+                }
+            };
+            if done.is_err() {
+                self.server.log(c"warning", "The server does not watch a worker's descriptor");
+            }
+        }
+    }
+
+    /// The loop shall not sleep past the engine's next deadline.
+    fn set_timer(&self) {
+        let deadline_ms = self.ask(|engine, _| engine.next_deadline_ms()).flatten();
+        let timer = self.timer.get();
+        if deadline_ms == timer.map(|(at_ms, _)| at_ms) {
+            return;
+        }
+        if let Some((_, timer)) = timer {
+            self.server.stop_timer(timer);
+        }
+        self.timer.set(
+            deadline_ms.map(|at_ms| (at_ms, self.server.start_timer((at_ms - unix_ms()).max(0)))),
+        );
+    }
+
+    /// With work left, the loop looks after its clients and comes back at once.
+    fn stay_awake(&self) {
+        let has_work = self.ask(|engine, pool| engine.has_work() || pool.has_overdue());
+        if has_work == Some(true) && !self.waking.get() {
+            self.waking.set(api::wake_loop().is_ok());
+        }
+    }
+}
+
+/// After a panic.
+impl Gears {
+    /// Ends all workers and answers everybody who waits: the server goes on without functions.
+    pub(crate) fn give_up(&self) {
+        if let Ok(mut seat) = self.seat.try_borrow_mut()
+            && let Seat::Idle(machine) = &mut *seat
+        {
+            machine.pool.shutdown();
+        }
+        self.watch_descriptors();
+        if let Ok(mut seat) = self.seat.try_borrow_mut() {
+            *seat = Seat::Broken;
+        }
+        self.wanted.set(EventClasses::NONE);
+        self.calls.close();
+        if let Some((_, timer)) = self.timer.take() {
+            self.server.stop_timer(timer);
+        }
+        for call in self.calls.waiting() {
+            self.calls.answer(call, format!("-{BROKEN}\r\n").as_bytes());
+        }
+    }
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).expect("the year is not that late")
+}
