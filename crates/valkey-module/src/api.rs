@@ -150,8 +150,8 @@ const FLAG_LOADING: c_int = 1 << 13;
 const FLAG_DENY_BLOCKING: c_int = 1 << 21;
 
 const OPEN_READ: c_int = 1;
-/// Neither the access time nor the statistics nor anybody who listens for misses shall notice. Servers that do not know
-/// the last two pass over them.
+/// Neither the access time nor anybody who listens for misses nor the statistics shall notice. Servers before 7.2 know only
+/// the first.
 const OPEN_UNNOTICED: c_int = 1 << 16 | 1 << 17 | 1 << 18;
 
 const READABLE: c_int = 1;
@@ -305,7 +305,7 @@ impl Context<'_> {
         unsafe { server!(GetRandomBytes(into.as_mut_ptr(), into.len())) }
     }
 
-    /// The type of a key, asked for so that nobody notices.
+    /// The type of a key, asked for as quietly as the server can.
     pub(crate) fn key_type(&self, key: &[u8]) -> KeyType {
         let name = Text::new(key);
         // SAFETY: context and name are valid. A key that is not there is a null pointer, which the other two functions
@@ -397,9 +397,8 @@ impl Context<'_> {
 
     /// Lets the client of this command wait, without a time limit. Not where `may_block` says no.
     pub(crate) fn block(&self) -> BlockedClient {
-        assert!(self.surroundings().may_block(), "asked before the engine was");
-        // SAFETY: `self.raw` is the context of a command, else `may_block` would not hold for a client that can wait; the
-        // callbacks have the types that are called for. The server never answers null, but aborts when it has no memory.
+        // SAFETY: `self.raw` is valid and the callbacks have the types that are called for. For a client that may not wait
+        // the server makes a handle of no client; it never answers null, but aborts when it has no memory.
         let blocked = unsafe { server!(BlockClient(self.raw, on_reply, None, on_free, 0)) };
         let blocked = NonNull::new(blocked).expect("the server has memory or ends");
         // SAFETY: it was just made.

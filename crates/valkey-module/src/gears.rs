@@ -1,10 +1,11 @@
 //! The function engine in this server: the engine's two doors, and its place in the loop's turn.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use functions::host::ClientId;
+use functions::host::{ClientId, Value};
 use functions::worker::{FromWorker, WorkerId};
 use functions::{Answer, Doors, Engine};
 use worker::{Change, Interest, Pool};
@@ -14,7 +15,7 @@ use crate::calls::Calls;
 use crate::entry::BROKEN;
 use crate::host::LentServer;
 use crate::options::Options;
-use crate::reply;
+use crate::{reply, value};
 
 /// What the engine may take of a turn before clients are served again.
 const BUDGET_US: u64 = 1000;
@@ -28,11 +29,13 @@ pub(crate) struct Gears {
     /// Keyspace events that the engine wants, and those that the server was asked for: there is no way back on Redis 7.
     wanted: Cell<EventClasses>,
     subscribed: Cell<EventClasses>,
+    /// A key is being read for the engine. Redis 7.0 announces it as a miss if it is not there.
+    reading: Cell<bool>,
     /// Told when the engine has done what it is doing.
     late_events: RefCell<Vec<KeyEvent>>,
     gone: RefCell<Vec<ClientId>>,
-    /// Descriptors of workers that were ready in this turn of the loop.
-    ready: RefCell<Vec<u64>>,
+    /// Descriptors of workers that are ready. A set: while a script is busy, the server looks at them again and again.
+    ready: RefCell<BTreeSet<u64>>,
     timer: Cell<Option<(i64, Timer)>>,
     /// The loop was told not to sleep and has not had its turn yet.
     waking: Cell<bool>,
@@ -99,6 +102,7 @@ impl Gears {
             seat: RefCell::new(Seat::Idle(Box::new(machine))),
             wanted: Cell::new(EventClasses::NONE),
             subscribed: Cell::new(EventClasses::NONE),
+            reading: Cell::new(false),
             late_events: RefCell::default(),
             gone: RefCell::default(),
             ready: RefCell::default(),
@@ -203,8 +207,20 @@ impl Gears {
         self.wanted.get() != EventClasses::NONE
     }
 
+    /// Shows a key's value to the engine. Nobody has missed what only the engine looked for.
+    pub(crate) fn show(&self, key: &[u8], visit: &mut dyn FnMut(Value<'_>)) {
+        self.reading.set(true);
+        value::show(&self.server, key, &mut |value| {
+            self.reading.set(false);
+            visit(value);
+        });
+    }
+
     /// A keyspace event of database 0.
     pub(crate) fn key_event(&self, event: &str, key: &[u8]) {
+        if self.reading.get() && event == "keymiss" {
+            return;
+        }
         if self.with_engine(|engine, doors| engine.key_event(doors, event, key)).is_none() {
             let event = KeyEvent { name: event.into(), key: key.into() };
             self.late_events.borrow_mut().push(event);
@@ -220,7 +236,7 @@ impl Gears {
     }
 
     pub(crate) fn note_ready(&self, token: u64) {
-        self.ready.borrow_mut().push(token);
+        self.ready.borrow_mut().insert(token);
     }
 
     pub(crate) fn note_woken(&self) {

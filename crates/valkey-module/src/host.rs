@@ -52,7 +52,7 @@ impl Host for LentServer<'_> {
     fn read(&mut self, key: &[u8], projection: Projection, visit: &mut dyn FnMut(Value<'_>)) {
         match projection {
             Projection::Key => visit(Value::Missing),
-            Projection::KeyAndValue => value::show(&self.gears.server, key, visit),
+            Projection::KeyAndValue => self.gears.show(key, visit),
         }
     }
 

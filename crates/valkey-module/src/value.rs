@@ -7,8 +7,7 @@ use crate::api::{Context, KeyType};
 
 /// Shows the value of a key of database 0.
 ///
-/// Only the types that have a value for functions are fetched, and only keys that are there: a miss would be counted and
-/// told to everybody who listens. The API could lend a string without copying it, but would first rewrite numbers and
+/// Only types that have a value for functions are fetched, and `visit` is called when nothing is left to fetch. The API could lend a string without copying it, but would first rewrite numbers and
 /// short strings in the keyspace; so strings are fetched with GET like everything else.
 pub(crate) fn show(server: &Context, key: &[u8], visit: &mut dyn FnMut(Value<'_>)) {
     match server.key_type(key) {
