@@ -135,12 +135,7 @@ pub(super) const SHARDNUMSUB: ServerCommand = ServerCommand {
 };
 
 /// PUBSUB SHARDNUMSUB [shardchannel ...]
-fn shard_numsub(
-    state: &mut State,
-    _slot: Slot,
-    mut args: Args,
-    reply: &mut ReplyWriter,
-) -> Result {
+fn shard_numsub(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let channels = args.rest();
     reply.map(channels.len());
     for channel in channels {
