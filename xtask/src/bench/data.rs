@@ -113,10 +113,15 @@ pub(super) fn measure(options: &Options) -> io::Result<Table> {
             "{CONNECTIONS} connections from one thread. Keys are uniform over {} of 16 bytes, values have 64 bytes; \
              INCR is over as many counters, HSET and ZADD (score and member at random) are into one hash and one sorted \
              set of as many; LPUSH and XADD (one field) grow one key. CPU is user and system time of the server process \
-             from /proc, at least {} ms of it for a figure. Ratios are redis-server's cost over ours, and our \
+             from /proc, at least {} ms of it for a figure; {}. Ratios are redis-server's cost over ours, and our \
              throughput over redis-server's: above 1 is better than redis-server. Goals are for the CPU ratio.",
             shown(options.scale.keys as f64),
-            options.scale.cpu.as_millis()
+            options.scale.cpu.as_millis(),
+            if Apart::here().is_some() {
+                "server and generator each have a core of their own"
+            } else {
+                "server and generator share the cores"
+            }
         ),
         headers: &[
             "command",

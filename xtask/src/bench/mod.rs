@@ -31,32 +31,27 @@ pub(crate) fn run(phases: &mut Phases, arguments: &[String]) -> Result<(), Strin
         program(&mut cargo(&["build", "--release", "--quiet", "--package", "mainspring"]))
     })?;
 
-    let mut report = Report::default();
-    let sections: [(&str, Section, Measure); 3] = [
-        ("data", Section::Data, measure_data),
-        ("memory", Section::Memory, measure_memory),
-        ("functions", Section::Functions, functions::measure),
-    ];
-    for (name, section, measure) in sections {
+    for section in Section::ALL {
         if options.includes(section) {
-            phases
-                .run(name, || measure(&options, &mut report).map_err(|error| error.to_string()))?;
+            phases.run(section.name(), || {
+                let mut report = Report::new(&options).map_err(|error| error.to_string())?;
+                measure(section, &options, &mut report).map_err(|error| error.to_string())?;
+                // At once, so that what fails later does not cost what has been measured.
+                if options.writes { report.write(section) } else { Ok(()) }
+            })?;
         }
     }
-    let text = report.to_markdown(&options).map_err(|error| error.to_string())?;
-    println!("\n{text}");
-    if options.writes { report::write(&text) } else { Ok(()) }
-}
-
-type Measure = fn(&Options, &mut Report) -> io::Result<()>;
-
-fn measure_data(options: &Options, report: &mut Report) -> io::Result<()> {
-    report.add(data::measure(options)?);
     Ok(())
 }
 
-fn measure_memory(options: &Options, report: &mut Report) -> io::Result<()> {
-    report.add(memory::measure(options)?);
-    report.add(start_up::measure(options)?);
+fn measure(section: Section, options: &Options, report: &mut Report) -> io::Result<()> {
+    match section {
+        Section::Data => report.add(data::measure(options)?),
+        Section::Memory => {
+            report.add(memory::measure(options)?);
+            report.add(start_up::measure(options)?);
+        }
+        Section::Functions => functions::measure(options, report)?,
+    }
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-pub(crate) const USAGE: &str = "\
+pub(super) const USAGE: &str = "\
 cargo xtask bench [--quick] [--only data|memory|functions] [--rounds N] [--write]
 
   --quick   small counts: to see in a few minutes that everything runs; its figures are noise
   --only    one part
   --rounds  how often every figure is taken (5); its median counts
-  --write   put the tables into docs/benchmarks.md";
+  --write   put the tables into docs/benchmarks.md, each part when it is done";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
@@ -28,6 +28,7 @@ pub(super) struct Options {
 /// How large the data are and how long a figure is taken.
 #[derive(Debug)]
 pub(super) struct Scale {
+    pub(super) name: &'static str,
     pub(super) keys: u64,
     pub(super) hashes: u64,
     /// Of the server's processor, for one figure. The kernel counts in ticks of 10 ms.
@@ -40,6 +41,7 @@ pub(super) struct Scale {
 }
 
 const FULL: Scale = Scale {
+    name: "full",
     keys: 1_000_000,
     hashes: 200_000,
     cpu: Duration::from_secs(1),
@@ -50,6 +52,7 @@ const FULL: Scale = Scale {
 };
 
 const QUICK: Scale = Scale {
+    name: "quick: these figures are noise",
     keys: 50_000,
     hashes: 10_000,
     cpu: Duration::from_millis(100),
@@ -58,6 +61,18 @@ const QUICK: Scale = Scale {
     calls: 50,
     starts: 5,
 };
+
+impl Section {
+    pub(super) const ALL: [Section; 3] = [Section::Data, Section::Memory, Section::Functions];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Section::Data => "data",
+            Section::Memory => "memory",
+            Section::Functions => "functions",
+        }
+    }
+}
 
 impl Options {
     pub(super) fn parse(arguments: &[String]) -> Result<Options, String> {
@@ -72,6 +87,9 @@ impl Options {
                 _ => return Err(USAGE.into()),
             }
         }
+        if options.writes && options.scale.name == QUICK.name {
+            return Err("what --quick measures is noise: it is not written down".into());
+        }
         Ok(options)
     }
 
@@ -81,12 +99,7 @@ impl Options {
 }
 
 fn section(name: Option<&str>) -> Result<Section, String> {
-    match name {
-        Some("data") => Ok(Section::Data),
-        Some("memory") => Ok(Section::Memory),
-        Some("functions") => Ok(Section::Functions),
-        _ => Err(USAGE.into()),
-    }
+    Section::ALL.into_iter().find(|one| Some(one.name()) == name).ok_or_else(|| USAGE.into())
 }
 
 fn rounds(number: Option<&str>) -> Result<usize, String> {
@@ -108,6 +121,12 @@ mod tests {
         let options = parse("--quick --only data --rounds 3").unwrap();
         assert!(options.includes(Section::Data) && !options.includes(Section::Memory));
         assert_eq!(options.rounds, 3);
+    }
+
+    #[test]
+    fn quick_figures_are_not_written_down() {
+        assert!(parse("--write").unwrap().writes);
+        assert!(parse("--write --quick").unwrap_err().contains("noise"));
     }
 
     #[test]

@@ -1,72 +1,68 @@
-//! All tables of one run, with what a reader must know to judge them; and their place in docs/benchmarks.md.
+//! The tables of one part, with what a reader must know to judge them; and their place in docs/benchmarks.md.
 
 use std::fs;
 use std::io;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-use super::cores::Apart;
-use super::options::Options;
+use super::options::{Options, Section};
 use super::table::Table;
 use crate::root;
 
-const BEGIN: &str = "<!-- written by cargo xtask bench: begin -->\n";
-const END: &str = "<!-- written by cargo xtask bench: end -->\n";
-
-#[derive(Default)]
 pub(super) struct Report {
-    tables: Vec<Table>,
+    text: String,
 }
 
 impl Report {
-    /// Shows it at once too: a whole run takes long.
+    pub(super) fn new(options: &Options) -> io::Result<Report> {
+        let text = conditions(options)?;
+        println!("\n{text}");
+        Ok(Report { text })
+    }
+
+    /// Shows it at once: a whole run takes long.
     pub(super) fn add(&mut self, table: Table) {
-        println!("\n{}", table.to_markdown());
-        self.tables.push(table);
+        let table = table.to_markdown();
+        println!("{table}");
+        self.text.push('\n');
+        self.text.push_str(&table);
     }
 
-    pub(super) fn to_markdown(&self, options: &Options) -> io::Result<String> {
-        let mut text = conditions(options)?;
-        for table in &self.tables {
-            text.push('\n');
-            text.push_str(&table.to_markdown());
-        }
-        Ok(text)
+    /// Into docs/benchmarks.md, in place of what was measured before.
+    pub(super) fn write(&self, section: Section) -> Result<(), String> {
+        let path = root().join("docs/benchmarks.md");
+        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        let page = fs::read_to_string(&path).map_err(failed)?;
+        let page = between_markers(&page, section.name(), &self.text)
+            .ok_or_else(|| format!("{} has lost its markers", path.display()))?;
+        fs::write(&path, page).map_err(failed)
     }
 }
 
-pub(super) fn write(report: &str) -> Result<(), String> {
-    let path = root().join("docs/benchmarks.md");
-    let failed = |error: io::Error| format!("{}: {error}", path.display());
-    let page = fs::read_to_string(&path).map_err(failed)?;
-    let page = between_markers(&page, report)
-        .ok_or_else(|| format!("{} has lost its markers", path.display()))?;
-    fs::write(&path, page).map_err(failed)
-}
-
-fn between_markers(page: &str, report: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{report}\n{END}{after}"))
+fn between_markers(page: &str, section: &str, report: &str) -> Option<String> {
+    let begin = format!("<!-- cargo xtask bench, {section}: begin -->\n");
+    let end = format!("<!-- cargo xtask bench, {section}: end -->\n");
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{report}\n{end}{after}"))
 }
 
 fn conditions(options: &Options) -> io::Result<String> {
     let cores = available_parallelism().map_or(1, usize::from);
-    let placement = if Apart::here().is_some() {
-        "server and load generator on cores of their own"
-    } else {
-        "server and load generator not held apart"
-    };
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or("unknown");
     let rows = [
         ("date", said_by("date", &["-u", "+%Y-%m-%d"])),
         ("processor", format!("{cores} cores, {}", processor()?)),
         ("memory", memory()?),
         ("system", said_by("uname", &["-sr"])),
-        ("Mainspring", format!("commit {}", said_by("git", &["rev-parse", "--short", "HEAD"]))),
+        ("Mainspring", format!("commit {}", said_by("git", &["describe", "--always", "--dirty"]))),
         ("peer", said_by("redis-server", &["--version"])),
         ("Python", said_by("python3", &["--version"])),
         ("compiler", said_by("rustc", &["--version"])),
-        ("rounds", format!("{}, in turn; medians; {placement}", options.rounds)),
+        ("rounds", format!("{}, in turn; medians", options.rounds)),
+        ("scale", options.scale.name.into()),
+        ("processes that wanted a core when it began", load.to_owned()),
     ];
     let mut text = String::from("| | |\n| --- | --- |\n");
     for (name, value) in rows {
@@ -106,11 +102,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_report_replaces_the_old_one_and_nothing_else() {
-        let page = format!("before\n{BEGIN}old\n{END}after\n");
-        let once = between_markers(&page, "new\n").unwrap();
-        assert_eq!(once, format!("before\n{BEGIN}\nnew\n\n{END}after\n"));
-        assert_eq!(between_markers(&once, "new\n").unwrap(), once);
-        assert_eq!(between_markers("no markers", "new"), None);
+    fn a_new_report_replaces_its_old_one_and_nothing_else() {
+        let page = "a\n<!-- cargo xtask bench, data: begin -->\nold\n<!-- cargo xtask bench, data: end -->\n\
+                    b\n<!-- cargo xtask bench, memory: begin -->\nold\n<!-- cargo xtask bench, memory: end -->\n";
+        let data = between_markers(page, "data", "new\n").unwrap();
+        assert_eq!(data, page.replacen("old", "\nnew\n", 1));
+        assert_eq!(between_markers(&data, "data", "new\n").unwrap(), data);
+        assert_eq!(between_markers(page, "functions", "new\n"), None);
+    }
+
+    #[test]
+    fn the_page_has_a_place_for_every_part() {
+        let page = fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
+        for section in Section::ALL {
+            assert!(between_markers(&page, section.name(), "").is_some(), "{section:?}");
+        }
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn measure(options: &Options) -> io::Result<Table> {
         for (depth, peer) in DEPTHS.into_iter().zip(mode.of(peer::KEYS_ASYNC, peer::KEYS_SYNC)) {
             let mut rounds = Vec::new();
             for _ in 0..options.rounds {
-                rounds.extend(stretch(&server, mode, depth, &options.scale)?);
+                let Some(figures) = stretch(&server, mode, depth, &options.scale)? else { break };
+                rounds.push(figures);
             }
             rows.push(row(mode, depth, peer, &rounds));
         }

@@ -2,7 +2,7 @@
 
 /// For the text above a table that quotes one of these figures.
 pub(super) const CREDIT: &str = "Measured peer: RedisGears 1.2.13 in redis-server 7.0.15 with CPython 3.7, two cores of \
-                                 this class, measured once on the same data and loads, not in this run.";
+                                 this class, measured once with such data and such a load; not part of this run.";
 
 /// Records a second, and microseconds of processor a record.
 pub(super) struct Batch {

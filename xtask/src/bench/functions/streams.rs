@@ -26,7 +26,8 @@ pub(super) fn measure(options: &Options) -> io::Result<Table> {
     for mode in MODES {
         let mut rounds = Vec::new();
         for _ in 0..options.rounds {
-            rounds.extend(stretch(&server, mode, &options.scale)?);
+            let Some(figures) = stretch(&server, mode, &options.scale)? else { break };
+            rounds.push(figures);
         }
         rows.push(row(mode, mode.of(peer::STREAM_ASYNC, peer::STREAM_SYNC), &rounds));
     }
