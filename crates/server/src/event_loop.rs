@@ -168,6 +168,8 @@ impl Server {
         if !pidfile.is_empty() {
             let _ = fs::remove_file(pidfile);
         }
+        // The kernel takes a process' memory back at once; dropping millions of entries one by one would delay the end.
+        std::mem::forget(self.state);
         Ok(())
     }
 
@@ -404,6 +406,7 @@ impl Server {
                 }
             }
             self.window = window;
+            self.state.stopwatch.end(&self.state.clock, &mut self.state.table);
         }
     }
 
@@ -552,6 +555,7 @@ impl Server {
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
+        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();

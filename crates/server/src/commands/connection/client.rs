@@ -230,6 +230,9 @@ pub(crate) const KILL: ServerCommand = ServerCommand {
     run: kill,
 };
 
+/// One condition of CLIENT KILL.
+type ClientTest = Box<dyn Fn(&Client) -> bool>;
+
 /// CLIENT KILL ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [USER username] [TYPE type] [SKIPME yes|no]
 fn kill(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
     if args.len() == 1 {
@@ -243,7 +246,7 @@ fn kill(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
         reply.ok();
         return Ok(());
     }
-    let mut tests: Vec<Box<dyn Fn(&Client) -> bool>> = Vec::new();
+    let mut tests: Vec<ClientTest> = Vec::new();
     let mut skip_me = true;
     while !args.is_empty() {
         if args.len() < 2 {
