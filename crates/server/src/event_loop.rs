@@ -75,7 +75,10 @@ impl Server {
     /// Binds and prepares; nothing is served before [`Server::run`].
     pub fn start(config: Config) -> io::Result<Server> {
         log::set_level(Level::parse(config.text("loglevel")));
-        log::open(config.text("logfile"))?;
+        let logfile = config.text("logfile");
+        log::open(logfile).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot open logfile '{logfile}': {error}"))
+        })?;
         raise_descriptor_limit(&config);
         let folder = config.text("dir");
         std::env::set_current_dir(folder).map_err(|error| {
