@@ -567,7 +567,7 @@ impl Server {
             if idle_max_ms > 0
                 && idle_ms > idle_max_ms
                 && !client.is_waiting()
-                && client.subscriptions() == 0
+                && !client.is_subscriber()
             {
                 idle.push(slot);
             }
@@ -633,7 +633,7 @@ impl Server {
                 watch(&self.poll, connection, slot, Interest::READABLE | Interest::WRITABLE);
             }
             let settings = &self.state.settings;
-            let limit = if client.subscriptions() > 0 {
+            let limit = if client.is_subscriber() {
                 settings.pubsub_output_max
             } else {
                 settings.normal_output_max

@@ -104,7 +104,7 @@ fn clients(state: &State, text: &mut String) {
     line!(
         text,
         "pubsub_clients:{}",
-        state.clients.iter().filter(|(_, client)| client.subscriptions() > 0).count()
+        state.clients.iter().filter(|(_, client)| client.is_subscriber()).count()
     );
 }
 
