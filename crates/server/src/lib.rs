@@ -17,6 +17,7 @@ mod event_loop;
 mod gears;
 mod listener;
 mod log;
+mod monitor;
 mod notify;
 mod pubsub;
 mod slowlog;

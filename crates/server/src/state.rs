@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) notifications: Notifications,
     pub(crate) statistics: Statistics,
     pub(crate) slowlog: SlowLog,
+    /// Clients that see every command.
+    pub(crate) monitors: Vec<Slot>,
     pub(crate) gears: Gears,
     /// Events taken from the keyspace and not yet told; kept to reuse its memory.
     pub(crate) events: Vec<Event>,
@@ -102,6 +104,7 @@ impl State {
             notifications: Notifications::default(),
             statistics: Statistics::default(),
             slowlog: SlowLog::default(),
+            monitors: Vec::new(),
             gears,
             events: Vec::new(),
             run_id,
