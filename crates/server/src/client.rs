@@ -33,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) blocked: Option<Box<Blocked>>,
     /// Replies that functions owe, in the order of their requests.
     pub(crate) pending: VecDeque<Pending>,
+    /// Stands in the list of clients that see every command.
+    pub(crate) is_monitor: bool,
     /// CLIENT REPLY.
     pub(crate) reply_mode: ReplyMode,
     pub(crate) output: Vec<u8>,
@@ -94,6 +96,7 @@ impl Client {
             shard_channels: HashSet::new(),
             blocked: None,
             pending: VecDeque::new(),
+            is_monitor: false,
             reply_mode: ReplyMode::On,
             output: Vec::new(),
             sent: 0,

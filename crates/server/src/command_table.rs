@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use command_spec::{CommandSpec, Flags};
+use command_spec::{Arity, CommandSpec, Flags};
 
 use crate::state::ServerCommand;
 
@@ -13,6 +13,8 @@ pub(crate) enum Handler {
     Server(&'static ServerCommand),
     /// RG.*: the function engine's.
     Function,
+    /// HELP of a command that has subcommands.
+    Help,
     /// Has subcommands only.
     Container,
 }
@@ -84,6 +86,9 @@ impl CommandTable {
             }
             entries.push(Entry::new(spec, handler));
         }
+        let containers: Vec<CommandSpec> =
+            entries.iter().filter(|entry| entry.has_subcommands).map(|entry| entry.spec).collect();
+        entries.extend(containers.iter().map(Entry::help_of));
         entries.sort_by_key(|entry| entry.spec.name);
         assert!(
             entries.windows(2).all(|pair| pair[0].spec.name != pair[1].spec.name),
@@ -215,13 +220,20 @@ impl Entry {
         }
     }
 
+    fn help_of(container: &CommandSpec) -> Self {
+        // A table lives as long as the program does, and names with it.
+        let name = Box::leak(format!("{}|help", container.name).into_boxed_str());
+        let summary = "Returns helpful text about the different subcommands.";
+        let spec = CommandSpec::new(name, container.group, Arity::Exactly(2), summary)
+            .flags(Flags::LOADING.and(Flags::STALE))
+            .since("5.0.0");
+        Entry::new(spec, Handler::Help)
+    }
+
     fn container(name: &'static str, child: &CommandSpec) -> Self {
-        let spec = CommandSpec::new(
-            name,
-            child.group,
-            command_spec::Arity::AtLeast(2),
-            "A container for subcommands.",
-        );
+        let spec =
+            CommandSpec::new(name, child.group, Arity::AtLeast(2), "A container for subcommands.")
+                .categories(&[]);
         Entry { has_subcommands: true, ..Entry::new(spec, Handler::Container) }
     }
 }

@@ -287,6 +287,7 @@ impl Server {
             slot,
         );
         crate::commands::forget_subscriptions(state, slot);
+        crate::monitor::stop(state, slot);
         crate::gears::client_gone(state, slot);
         if let Some(mut client) = state.clients.remove(slot) {
             client.transaction.close(&mut state.keyspace);

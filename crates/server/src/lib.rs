@@ -18,6 +18,7 @@ mod gears;
 mod lazy_free;
 mod listener;
 mod log;
+mod monitor;
 mod notify;
 mod process;
 mod pubsub;

@@ -63,7 +63,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("function-queue-max", "100000", COUNT, false),
     parameter("function-timeout-ms", "0", COUNT, false),
     parameter("function-workers-warm", "2", Kind::Integer { min: 0, max: 64 }, false),
-    parameter("hash-max-listpack-entries", "128", COUNT, true),
+    parameter("hash-max-listpack-entries", "512", COUNT, true),
     parameter("hash-max-listpack-value", "64", COUNT, true),
     parameter("hz", "10", Kind::Integer { min: 1, max: 500 }, true),
     parameter("io-threads", "1", Kind::Integer { min: 1, max: 1 }, false),
@@ -146,13 +146,25 @@ impl Kind {
                             .is_ok_and(|letter| keyspace::EventClass::from_letter(letter).is_some())
                 };
                 if value.chars().all(known) {
-                    return Ok(value.to_owned());
+                    return Ok(canonical_events(value));
                 }
                 Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into())
             }
             Kind::OutputLimits => canonical_output_limits(value),
         }
     }
+}
+
+/// In Redis' order, and `A` for all that it stands for.
+fn canonical_events(value: &str) -> String {
+    const ALL: &str = "g$lshzxetd";
+    let expanded = value.replace('A', ALL);
+    let chosen = |letters: &str| -> String {
+        letters.chars().filter(|letter| expanded.contains(*letter)).collect()
+    };
+    let classes = chosen(ALL);
+    let classes = if classes == ALL { "A" } else { &classes };
+    format!("{classes}{}", chosen("nKEm"))
 }
 
 fn canonical_output_limits(value: &str) -> Result<String, String> {
@@ -227,6 +239,14 @@ mod tests {
         assert_eq!(parse_memory("3gb"), Some(3 << 30));
         assert_eq!(parse_memory("x"), None);
         assert_eq!(parse_memory("9223372036854775807gb"), None);
+    }
+
+    #[test]
+    fn events_are_told_in_one_order() {
+        for (given, told) in [("KEA", "AKE"), ("nKg", "gnK"), ("txd", "xtd"), ("Eg$lshzxetd", "AE")]
+        {
+            assert_eq!(Kind::Events.canonical(given).as_deref(), Ok(told));
+        }
     }
 
     #[test]
