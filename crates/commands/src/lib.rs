@@ -10,6 +10,7 @@ mod decimal;
 mod error;
 mod expire_option;
 mod generic;
+mod geo;
 pub mod glob;
 mod hash;
 mod hyperloglog;
@@ -35,6 +36,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
     [
         bitmap::COMMANDS,
         generic::COMMANDS,
+        geo::COMMANDS,
         hash::COMMANDS,
         hyperloglog::COMMANDS,
         list::COMMANDS,
