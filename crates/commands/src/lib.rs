@@ -12,6 +12,7 @@ mod error;
 mod expire_option;
 mod extended;
 mod generic;
+mod geo;
 pub mod glob;
 mod hash;
 mod hyperloglog;
@@ -37,6 +38,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
     [
         bitmap::COMMANDS,
         generic::COMMANDS,
+        geo::COMMANDS,
         hash::COMMANDS,
         hyperloglog::COMMANDS,
         list::COMMANDS,
