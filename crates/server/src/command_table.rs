@@ -23,6 +23,10 @@ pub(crate) struct Entry {
     pub(crate) words: usize,
     pub(crate) has_subcommands: bool,
     pub(crate) statistics: CommandStatistics,
+    /// Functions stand in for it.
+    pub(crate) hooked: bool,
+    /// Functions wait for its events.
+    pub(crate) caused: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +104,16 @@ impl CommandTable {
         &mut self.entries[index]
     }
 
+    /// Which commands functions mind, subcommands by the name of their container.
+    pub(crate) fn mind(&mut self, hooked: &[&str], caused: &[&str]) {
+        for entry in &mut self.entries {
+            let name = entry.spec.name;
+            let name = name.split_once('|').map_or(name, |(container, _)| container);
+            entry.hooked = hooked.contains(&name);
+            entry.caused = caused.contains(&name);
+        }
+    }
+
     pub(crate) fn reset_statistics(&mut self) {
         self.entries.iter_mut().for_each(|entry| entry.statistics = CommandStatistics::default());
     }
@@ -164,6 +178,8 @@ impl Entry {
             words,
             has_subcommands: false,
             statistics: CommandStatistics::default(),
+            hooked: false,
+            caused: false,
         }
     }
 
