@@ -52,6 +52,8 @@ pub(crate) struct Client {
 pub(crate) enum Address {
     /// The server itself: functions' `execute()`.
     Internal,
+    /// A thread of a function that waits for a command.
+    Function,
     Tcp {
         peer: SocketAddr,
         local: SocketAddr,
@@ -107,7 +109,12 @@ impl Client {
     }
 
     pub(crate) fn is_internal(&self) -> bool {
-        matches!(self.address, Address::Internal)
+        matches!(self.address, Address::Internal | Address::Function)
+    }
+
+    /// Whether a command may block it.
+    pub(crate) fn may_wait(&self) -> bool {
+        !matches!(self.address, Address::Internal)
     }
 
     /// As SUBSCRIBE and its kin count them: sharded channels are counted apart.
@@ -138,6 +145,7 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Address::Internal => f.write_str("internal"),
+            Address::Function => f.write_str("function"),
             Address::Tcp { peer, .. } => peer.fmt(f),
             Address::Unix { path } => write!(f, "{path}:0"),
         }

@@ -29,6 +29,10 @@ pub(crate) struct Entry {
     /// Its work is bounded: timed together with its likes.
     pub(crate) is_quick: bool,
     pub(crate) statistics: CommandStatistics,
+    /// Functions stand in for it.
+    pub(crate) hooked: bool,
+    /// Functions wait for its events.
+    pub(crate) caused: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,6 +121,16 @@ impl CommandTable {
 
     pub(crate) fn entry_mut(&mut self, index: usize) -> &mut Entry {
         &mut self.entries[index]
+    }
+
+    /// Which commands functions mind, subcommands by the name of their container.
+    pub(crate) fn mind(&mut self, hooked: &[&str], caused: &[&str]) {
+        for entry in &mut self.entries {
+            let name = entry.spec.name;
+            let name = name.split_once('|').map_or(name, |(container, _)| container);
+            entry.hooked = hooked.contains(&name);
+            entry.caused = caused.contains(&name);
+        }
     }
 
     pub(crate) fn reset_statistics(&mut self) {
@@ -217,6 +231,8 @@ impl Entry {
             has_subcommands: false,
             is_quick,
             statistics: CommandStatistics::default(),
+            hooked: false,
+            caused: false,
         }
     }
 
