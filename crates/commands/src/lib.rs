@@ -12,6 +12,7 @@ mod expire_option;
 mod generic;
 pub mod glob;
 mod hash;
+mod hyperloglog;
 mod list;
 mod reply;
 mod scan_option;
@@ -35,6 +36,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         bitmap::COMMANDS,
         generic::COMMANDS,
         hash::COMMANDS,
+        hyperloglog::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
         sorted_set::COMMANDS,

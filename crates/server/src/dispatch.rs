@@ -8,6 +8,7 @@ use crate::blocking::{self, Blocked};
 use crate::client::{ReplyMode, Slot};
 use crate::command_table::{Handler, Unknown};
 use crate::state::State;
+use crate::stopwatch::Stopwatch;
 use crate::transaction::Queued;
 
 /// What became of a request.
@@ -137,9 +138,17 @@ pub(crate) fn call(
     out: &mut Vec<u8>,
 ) -> Outcome {
     let start = out.len();
-    let started_us = state.clock.monotonic_us();
-    let result = run(state, slot, entry, request, out);
-    let elapsed_us = state.clock.monotonic_us() - started_us;
+    let is_quick = state.table.entry(entry).is_quick;
+    let is_shared = state.depth == 0 && Stopwatch::is_shared(is_quick, state.settings.slowlog_us);
+    let (result, elapsed_us) = if is_shared {
+        state.stopwatch.share(entry, &state.clock, &mut state.table);
+        (run(state, slot, entry, request, out), 0)
+    } else {
+        state.stopwatch.end(&state.clock, &mut state.table);
+        let started_us = state.clock.monotonic_us();
+        let result = run(state, slot, entry, request, out);
+        (result, state.clock.monotonic_us() - started_us)
+    };
 
     let (outcome, failed) = match result {
         Ok(outcome) => (outcome, false),
@@ -159,7 +168,7 @@ pub(crate) fn call(
     statistics.calls += 1;
     statistics.failed += u64::from(failed);
     statistics.microseconds += elapsed_us;
-    if state.settings.slowlog_us.is_some_and(|limit| elapsed_us >= limit) {
+    if !is_shared && state.settings.slowlog_us.is_some_and(|limit| elapsed_us >= limit) {
         note_slow_command(state, slot, entry, elapsed_us, request);
     }
     if state.keyspace.has_events() {

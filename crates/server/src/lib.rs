@@ -15,13 +15,16 @@ mod connection;
 mod dispatch;
 mod event_loop;
 mod gears;
+mod lazy_free;
 mod listener;
 mod log;
 mod notify;
+mod process;
 mod pubsub;
 mod slowlog;
 mod state;
 mod statistics;
+mod stopwatch;
 mod transaction;
 
 pub use config::{Config, ConfigError};
