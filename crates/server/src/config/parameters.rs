@@ -95,6 +95,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
     parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
+    // A directory of wheels that scripts' requirements may be met from without a network.
+    parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),
     // No snapshots yet: accepted and without effect.
     parameter("save", "", Kind::Text, true),
