@@ -47,6 +47,7 @@ type OnDisconnect = extern "C" fn(*mut RawContext, *mut RawBlocked);
 type OnKeyEvent = extern "C" fn(*mut RawContext, c_int, *const c_char, *const RawString) -> c_int;
 type OnServerEvent = extern "C" fn(*mut RawContext, RawEvent, u64, *mut c_void);
 type OnDescriptor = extern "C" fn(c_int, *mut c_void, c_int);
+type OnJob = extern "C" fn(*mut RawContext, *mut c_void);
 type OnOneShot = extern "C" fn(*mut c_void);
 type OnTimer = extern "C" fn(*mut RawContext, *mut c_void);
 type OnInfo = extern "C" fn(*mut RawInfo, c_int);
@@ -79,7 +80,8 @@ macro_rules! table {
 
             fn missing(&self) -> Vec<&'static str> {
                 let found = [$((stringify!($name), self.$name.is_some())),*];
-                found.into_iter().filter(|(_, is_there)| !is_there).map(|(name, _)| name).collect()
+                let missing = found.into_iter().filter(|(_, is_there)| !is_there).map(|(name, _)| name);
+                missing.filter(|name| !OPTIONAL.contains(name)).collect()
             }
         }
     };
@@ -123,7 +125,11 @@ table! {
     RegisterInfoFunc: fn(*mut RawContext, OnInfo) -> c_int;
     InfoAddSection: fn(*mut RawInfo, *const c_char) -> c_int;
     InfoAddFieldCString: fn(*mut RawInfo, *const c_char, *const c_char) -> c_int;
+    AddPostNotificationJob: fn(*mut RawContext, OnJob, *mut c_void, Option<OnOneShot>) -> c_int;
 }
+
+/// What servers before 7.2 lack.
+const OPTIONAL: [&str; 1] = ["AddPostNotificationJob"];
 
 static TABLE: OnceLock<Table> = OnceLock::new();
 
@@ -411,6 +417,14 @@ impl Context<'_> {
         checked(unsafe { server!(SubscribeToKeyspaceEvents(self.raw, classes.0, on_key_event)) })
     }
 
+    /// While a keyspace event is handed in: `entry::notified` is called when the command is over, before anything else
+    /// runs.
+    pub(crate) fn when_command_is_over(&self) -> Result<(), Refused> {
+        let add = TABLE.get().and_then(|table| table.AddPostNotificationJob).ok_or(Refused)?;
+        // SAFETY: `self.raw` is valid and the callback has the type that is called for; there is no data to free.
+        checked(unsafe { add(self.raw, on_job, ptr::null_mut(), None) })
+    }
+
     /// From now on every turn of the server's loop ends in `entry::before_sleep`.
     pub(crate) fn subscribe_to_loop(&self) -> Result<(), Refused> {
         // SAFETY: as `subscribe_to_key_events`.
@@ -681,6 +695,10 @@ extern "C" fn on_key_event(
         entry::key_event(&lent(context), &event.to_string_lossy(), key);
     });
     OK
+}
+
+extern "C" fn on_job(_context: *mut RawContext, _data: *mut c_void) {
+    guard((), entry::notified);
 }
 
 extern "C" fn on_server_event(

@@ -8,8 +8,9 @@ use crate::api::{BlockedClient, Context};
 /// One number a call. Everything is borrowed for a moment only: the server may come back to us from within its own functions.
 pub(crate) struct Calls {
     next: Cell<u64>,
-    /// The call whose command is running, with its reply if that came already.
-    opening: RefCell<Option<(u64, Option<Vec<u8>>)>>,
+    /// Calls whose commands are running, with their replies if those came already. A function that runs inside a command may
+    /// call the next one.
+    open: RefCell<HashMap<u64, Option<Vec<u8>>>>,
     blocked: RefCell<HashMap<u64, BlockedClient>>,
     /// Replies that the server has not fetched yet.
     replies: RefCell<HashMap<u64, Vec<u8>>>,
@@ -19,7 +20,7 @@ impl Calls {
     pub(crate) fn new() -> Self {
         Calls {
             next: Cell::new(1),
-            opening: RefCell::new(None),
+            open: RefCell::default(),
             blocked: RefCell::default(),
             replies: RefCell::default(),
         }
@@ -29,18 +30,18 @@ impl Calls {
     pub(crate) fn open(&self) -> u64 {
         let call = self.next.get();
         self.next.set(call + 1);
-        self.opening.replace(Some((call, None)));
+        self.open.borrow_mut().insert(call, None);
         call
     }
 
     /// The command has been answered at once.
-    pub(crate) fn close(&self) {
-        self.opening.replace(None);
+    pub(crate) fn close(&self, call: u64) {
+        self.open.borrow_mut().remove(&call);
     }
 
     /// The command's reply comes later, or came already: its client waits.
-    pub(crate) fn wait(&self, context: &Context) {
-        let Some((call, reply)) = self.opening.take() else { return };
+    pub(crate) fn wait(&self, call: u64, context: &Context) {
+        let Some(reply) = self.open.borrow_mut().remove(&call) else { return };
         let blocked = context.block();
         self.blocked.borrow_mut().insert(call, blocked);
         if let Some(wire) = reply {
@@ -50,9 +51,7 @@ impl Calls {
 
     /// A late reply. Nobody may wait for it any more.
     pub(crate) fn answer(&self, call: u64, wire: &[u8]) {
-        if let Some((_, reply)) =
-            self.opening.borrow_mut().as_mut().filter(|(opening, _)| *opening == call)
-        {
+        if let Some(reply) = self.open.borrow_mut().get_mut(&call) {
             *reply = Some(wire.to_vec());
             return;
         }
@@ -75,6 +74,11 @@ impl Calls {
         drop(all);
         blocked.unblock(call);
         Some(call)
+    }
+
+    /// Commands that were running are answered otherwise.
+    pub(crate) fn close_all(&self) {
+        self.open.borrow_mut().clear();
     }
 
     /// All that wait.

@@ -114,7 +114,14 @@ pub(crate) fn key_event(context: &Context, event: &str, key: &[u8]) {
     // Functions see database 0. A replica's events have run their functions on its primary.
     let surroundings = context.surroundings();
     if context.database() == 0 && !surroundings.is_replica() && !surroundings.is_loading() {
-        gears.key_event(event, key);
+        gears.key_event(context, event, key);
+    }
+}
+
+/// The command that caused keyspace events is over.
+pub(crate) fn notified() {
+    if let Some(gears) = gears() {
+        gears.run_triggered();
     }
 }
 

@@ -1,24 +1,27 @@
 //! The function engine in this server: the engine's two doors, and its place in the loop's turn.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use functions::host::{ClientId, Value};
-use functions::worker::{FromWorker, WorkerId};
-use functions::{Answer, Doors, Engine};
+use functions::worker::{ExecutionId, FromWorker, WorkerId};
+use functions::{Answer, Doors, During, Engine, Inside};
 use worker::{Change, Interest, Pool};
 
 use crate::api::{self, Context, EventClasses, Readiness, Timer};
 use crate::calls::Calls;
 use crate::entry::BROKEN;
-use crate::host::LentServer;
+use crate::host::{self, LentServer};
 use crate::options::Options;
 use crate::{reply, value};
 
 /// What the engine may take of a turn before clients are served again.
 const BUDGET_US: u64 = 1000;
+
+/// Functions that an event triggers run when its command is over; nobody waits for a suspended one.
+const DURING: During = During { cause: None, may_suspend: true };
 
 /// Everything is borrowed for a moment only and never while a function of the server runs: it may call us from there.
 pub(crate) struct Gears {
@@ -34,6 +37,8 @@ pub(crate) struct Gears {
     /// Told when the engine has done what it is doing.
     late_events: RefCell<Vec<KeyEvent>>,
     gone: RefCell<Vec<ClientId>>,
+    /// Functions with mode='sync' that keyspace events have triggered.
+    triggered: RefCell<VecDeque<ExecutionId>>,
     /// Descriptors of workers that are ready. A set: while a script is busy, the server looks at them again and again.
     ready: RefCell<BTreeSet<u64>>,
     timer: Cell<Option<(i64, Timer)>>,
@@ -105,6 +110,7 @@ impl Gears {
             reading: Cell::new(false),
             late_events: RefCell::default(),
             gone: RefCell::default(),
+            triggered: RefCell::default(),
             ready: RefCell::default(),
             timer: Cell::new(None),
             waking: Cell::new(false),
@@ -135,7 +141,8 @@ impl Gears {
                 return;
             }
             for event in events {
-                engine.key_event(doors, &event.name, &event.key);
+                let inside = engine.key_event(doors, &event.name, &event.key, DURING);
+                self.triggered.borrow_mut().extend(inside);
             }
             for client in gone {
                 engine.client_gone(client);
@@ -166,7 +173,6 @@ impl Gears {
         match &*self.seat.borrow() {
             Seat::Idle(_) => {}
             Seat::Running => {
-                // A function has called a script that calls us.
                 context.reply_error(b"ERR the function engine is busy with this very call");
                 return;
             }
@@ -182,9 +188,16 @@ impl Gears {
             engine.command(doors, ClientId(call), request, can_block, &mut wire)
         });
         match answer {
-            Some(Answer::Later) => self.calls.wait(context),
+            Some(Answer::Later) => self.calls.wait(call, context),
+            Some(Answer::Inside(id)) => match self.run_inside(id) {
+                Inside::Over(wire) => {
+                    self.calls.close(call);
+                    reply::send(context, &wire);
+                }
+                Inside::Suspended | Inside::Runs => self.calls.wait(call, context),
+            },
             Some(Answer::Ready) | None => {
-                self.calls.close();
+                self.calls.close(call);
                 reply::send(context, &wire);
             }
         }
@@ -217,13 +230,25 @@ impl Gears {
     }
 
     /// A keyspace event of database 0.
-    pub(crate) fn key_event(&self, event: &str, key: &[u8]) {
+    ///
+    /// Nothing may be written while the server hands it in: functions that are to run inside the command run when it is
+    /// over. Redis 7.0 does not tell when, so there they run before the loop sleeps: still before the client has its reply,
+    /// but after other clients' commands of the same turn.
+    pub(crate) fn key_event(&self, context: &Context, event: &str, key: &[u8]) {
         if self.reading.get() && event == "keymiss" {
             return;
         }
-        if self.with_engine(|engine, doors| engine.key_event(doors, event, key)).is_none() {
-            let event = KeyEvent { name: event.into(), key: key.into() };
-            self.late_events.borrow_mut().push(event);
+        let inside = self.with_engine(|engine, doors| engine.key_event(doors, event, key, DURING));
+        match inside {
+            Some(inside) => self.triggered.borrow_mut().extend(inside),
+            None => {
+                let event = KeyEvent { name: event.into(), key: key.into() };
+                self.late_events.borrow_mut().push(event);
+            }
+        }
+        if !self.triggered.borrow().is_empty() {
+            // If the server cannot, the end of the turn does it.
+            let _ = context.when_command_is_over();
         }
     }
 
@@ -255,6 +280,52 @@ impl Gears {
     }
 }
 
+/// Functions inside commands, and commands inside functions.
+impl Gears {
+    /// Runs a function inside the command that triggered it: nobody is served but whoever has the data, until it is over.
+    fn run_inside(&self, id: ExecutionId) -> Inside {
+        self.with_engine(|engine, doors| engine.begin_inside(doors, id));
+        loop {
+            match self.with_engine(|engine, _| engine.look_inside(id)) {
+                Some(Inside::Runs) => self.serve_borrower(),
+                Some(over) => return over,
+                None => return Inside::Over(format!("-{BROKEN}\r\n").into_bytes()),
+            }
+        }
+    }
+
+    /// Runs what keyspace events have triggered, one after the other.
+    pub(crate) fn run_triggered(&self) {
+        while let Some(id) = self.take_triggered() {
+            // What came of it stands in the registration's statistics.
+            let _ended = self.run_inside(id);
+        }
+    }
+
+    /// None while the engine runs: it comes back to them.
+    fn take_triggered(&self) -> Option<ExecutionId> {
+        self.ask(|_, _| self.triggered.borrow_mut().pop_front()).flatten()
+    }
+
+    /// Runs the calls of functions whose turn it is. One that would block answers as inside MULTI.
+    fn run_calls(&self) {
+        while let Some(Some(call)) = self.with_engine(Engine::next_call) {
+            let args: Vec<&[u8]> = call.args.iter().map(Vec::as_slice).collect();
+            let mut wire = Vec::new();
+            match host::about_connection(&args) {
+                Some(name) => {
+                    let refusal = format!("-ERR '{name}' is not allowed from a function\r\n");
+                    wire.extend_from_slice(refusal.as_bytes());
+                }
+                None => self.server.call(&args, &mut wire),
+            }
+            // As on servers that tell when a command is over: what it has triggered runs before its caller goes on.
+            self.run_triggered();
+            self.with_engine(|engine, doors| engine.answer_call(doors, call.name(), &wire));
+        }
+    }
+}
+
 /// The turn.
 impl Gears {
     /// The loop is about to sleep: what workers said, what is due, some reading, then everything goes out.
@@ -269,6 +340,8 @@ impl Gears {
             }
         });
         self.tick_if_due();
+        self.run_triggered();
+        self.run_calls();
         if self.ask(|engine, _| engine.has_work()) == Some(true) {
             self.with_engine(|engine, doors| engine.work(doors, BUDGET_US));
         }
@@ -293,6 +366,7 @@ impl Gears {
                 engine.from_worker(doors, worker, message);
             }
         });
+        self.run_calls();
     }
 
     fn tick_if_due(&self) {
@@ -308,21 +382,31 @@ impl Gears {
             pool.flush(now_ms);
             pool.take_log().collect::<Vec<_>>()
         });
-        for line in said.into_iter().flatten() {
-            self.server.log(c"warning", &format!("GEARS: {line}"));
+        for (level, line) in said.into_iter().flatten() {
+            host::log(&self.server, level, &format!("GEARS: {line}"));
         }
     }
 
-    /// `atomic()`: nobody but one worker is served until it lets go, dies or is cut off.
+    /// Nobody but one worker is served until it lets go of the data, dies or is cut off.
     fn serve_lease(&self) {
-        while let Some(lease) = self.ask(|engine, _| engine.lease()).flatten() {
-            self.tick_if_due();
-            let left_ms = (lease.until_ms - unix_ms()).clamp(0, 1000).unsigned_abs();
-            self.receive(|pool, sink| {
-                pool.wait_one(lease.worker, Duration::from_millis(left_ms), sink);
-            });
-            self.flush();
+        while self.ask(|engine, _| engine.lease().is_some()) == Some(true) {
+            self.serve_borrower();
         }
+        self.run_calls();
+        self.flush();
+    }
+
+    /// Serves the worker that has the data, until it has said something.
+    fn serve_borrower(&self) {
+        self.tick_if_due();
+        self.flush();
+        let lease = self.ask(|engine, _| Some((engine.lease()?, engine.next_deadline_ms())));
+        let Some((lease, deadline_ms)) = lease.flatten() else { return };
+        let left_ms = deadline_ms.unwrap_or(lease.until_ms) - unix_ms();
+        let left = Duration::from_millis(left_ms.clamp(0, 1000).unsigned_abs());
+        self.receive(|pool, sink| {
+            pool.wait_one(lease.worker, left, sink);
+        });
     }
 
     /// Tells the loop which descriptors of workers came, changed or went.
@@ -375,7 +459,9 @@ impl Gears {
 
     /// With work left, the loop looks after its clients and comes back at once.
     fn stay_awake(&self) {
-        let has_work = self.ask(|engine, pool| engine.has_work() || pool.has_overdue());
+        let has_work = self.ask(|engine, pool| {
+            engine.has_work() || engine.has_calls() || pool.has_overdue() || pool.has_unsent()
+        });
         if has_work == Some(true) && !self.waking.get() {
             self.waking.set(api::wake_loop().is_ok());
         }
@@ -396,7 +482,8 @@ impl Gears {
             *seat = Seat::Broken;
         }
         self.wanted.set(EventClasses::NONE);
-        self.calls.close();
+        self.calls.close_all();
+        self.triggered.borrow_mut().clear();
         if let Some((_, timer)) = self.timer.take() {
             self.server.stop_timer(timer);
         }

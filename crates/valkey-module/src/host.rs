@@ -1,8 +1,9 @@
 //! The server, lent to the engine for one call.
 
-use functions::host::{ClientId, EventInterest, Host, Level, Projection, Value};
+use functions::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projection, Value};
+use functions::worker::{Token, WorkerId};
 
-use crate::api::EventClasses;
+use crate::api::{Context, EventClasses};
 use crate::gears::Gears;
 use crate::value;
 
@@ -21,13 +22,7 @@ impl Host for LentServer<'_> {
     }
 
     fn call(&mut self, args: &[&[u8]], reply: &mut Vec<u8>) {
-        match about_connection(args) {
-            Some(name) => {
-                let refusal = format!("-ERR '{name}' is not allowed from a function\r\n");
-                reply.extend_from_slice(refusal.as_bytes());
-            }
-            None => self.gears.server.call(args, reply),
-        }
+        self.gears.server.call(args, reply);
     }
 
     fn scan(
@@ -61,13 +56,7 @@ impl Host for LentServer<'_> {
     }
 
     fn log(&mut self, level: Level, message: &str) {
-        let level = match level {
-            Level::Debug => c"debug",
-            Level::Verbose => c"verbose",
-            Level::Notice => c"notice",
-            Level::Warning => c"warning",
-        };
-        self.gears.server.log(level, message);
+        log(&self.gears.server, level, message);
     }
 
     fn random(&mut self, into: &mut [u8]) {
@@ -87,11 +76,39 @@ impl Host for LentServer<'_> {
         }
         self.gears.watch_events(classes);
     }
+
+    /// Who asks wants to stand in for the command, or to hold its reply back. Neither is there yet: no command can be had.
+    fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {
+        let name = String::from_utf8_lossy(name);
+        let why = format!(
+            "'{name}' cannot be hooked: the module has no command hooks and no commands=[...] yet"
+        );
+        self.log(Level::Warning, &why);
+        None
+    }
+
+    fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]) {
+        assert!(hooked.is_empty() && caused.is_empty(), "`command_facts` knows no command");
+    }
+
+    fn cancel_call(&mut self, _worker: WorkerId, _token: Token) {
+        unreachable!("no call is left to wait");
+    }
+}
+
+pub(crate) fn log(server: &Context, level: Level, message: &str) {
+    let level = match level {
+        Level::Debug => c"debug",
+        Level::Verbose => c"verbose",
+        Level::Notice => c"notice",
+        Level::Warning => c"warning",
+    };
+    server.log(level, message);
 }
 
 /// Commands about the caller's connection mean nothing to a function, which has none; the server would take them for those
 /// of a client that it lends to all modules. The name of such a command.
-fn about_connection(args: &[&[u8]]) -> Option<String> {
+pub(crate) fn about_connection(args: &[&[u8]]) -> Option<String> {
     const REFUSED: [&str; 18] = [
         "auth",
         "discard",

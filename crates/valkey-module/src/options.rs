@@ -1,9 +1,10 @@
 //! The module's arguments: names and values, in pairs.
 
 use std::ffi::OsString;
+use std::path;
 
 use functions::Config;
-use worker::PoolSpec;
+use worker::{Packages, PoolSpec};
 
 /// What a server's `loadmodule` line may say.
 pub(crate) struct Options {
@@ -13,11 +14,19 @@ pub(crate) struct Options {
 
 const WARM_DEFAULT: usize = 2;
 
+/// Where what scripts require is installed, seen from the server's `dir`.
+const PACKAGES: &str = "mainspring-python";
+
 impl Options {
     pub(crate) fn parse(args: &[&[u8]]) -> Result<Options, String> {
         let mut options = Options {
             engine: Config::default(),
-            pool: PoolSpec { interpreters: vec!["python3".into()], warm: WARM_DEFAULT },
+            pool: PoolSpec {
+                interpreters: vec!["python3".into()],
+                warm: WARM_DEFAULT,
+                // The server works in its `dir`, now; what packages are imported from must not depend on it.
+                packages: Packages { directory: path::absolute(PACKAGES).ok(), wheels: None },
+            },
         };
         let mut words = args.iter().map(|word| text(word));
         while let Some(name) = words.next() {
@@ -40,6 +49,9 @@ impl Options {
             let warm = value.parse().ok().filter(|count| *count <= 64);
             self.pool.warm =
                 warm.ok_or_else(|| format!("'{name}' is a number from 0 to 64, not '{value}'"))?;
+            Ok(())
+        } else if name.eq_ignore_ascii_case("requirements-wheels") {
+            self.pool.packages.wheels = path::absolute(value).ok();
             Ok(())
         } else {
             self.engine.load(name, value)

@@ -242,6 +242,47 @@ fn a_key_event_runs_the_functions_that_asked_for_it() {
 }
 
 #[test]
+fn a_sync_function_runs_inside_its_command() {
+    in_each(&[], |host| {
+        host.run("GB('CommandReader').map(lambda x: execute('INCR', 'n')).register(trigger='count', mode='sync')");
+        assert_eq!(host.say(&["RG.TRIGGER", "count"]), r#"["1"]"#);
+        for words in [&["MULTI"][..], &["RG.TRIGGER", "count"], &["GET", "n"]] {
+            host.say(words);
+        }
+        assert_eq!(host.say(&["EXEC"]), r#"[["2"], "2"]"#);
+        assert_eq!(
+            host.say(&["EVAL", "return redis.call('RG.TRIGGER', 'count')", "0"]),
+            r#"["3"]"#
+        );
+        // A function that calls another one.
+        host.run("GB('CommandReader').map(lambda x: execute('RG.TRIGGER', 'count')).register(trigger='outer')");
+        assert_eq!(host.say(&["RG.TRIGGER", "outer"]), r#"["['4']"]"#);
+    });
+}
+
+#[test]
+fn a_sync_function_of_an_event_is_done_when_the_client_has_its_reply() {
+    in_each(&[], |host| {
+        host.run("GB('KeysReader').foreach(lambda r: execute('APPEND', 'seen', r['value'])).register(prefix='k', eventTypes=['set'], mode='sync')");
+        for value in ["a", "b", "c"] {
+            assert_eq!(host.say(&["SET", "k", value]), "OK");
+        }
+        assert_eq!(host.say(&["GET", "seen"]), r#""abc""#);
+        host.run("GB('CommandReader').map(lambda x: (execute('SET', 'k', 'd'), execute('GET', 'seen'))[1]).register(trigger='write')");
+        assert_eq!(host.say(&["RG.TRIGGER", "write"]), r#"["abcd"]"#);
+    });
+}
+
+#[test]
+fn hooks_are_refused_until_they_are_there() {
+    in_each(&[], |host| {
+        let said = host.run("GB('CommandReader').register(hook='hset', mode='sync')");
+        assert!(said.starts_with("(error)"), "{said}");
+        assert_eq!(host.say(&["HSET", "h", "f", "v"]), "(integer) 1");
+    });
+}
+
+#[test]
 fn what_a_function_writes_is_an_event_again() {
     in_each(&[], |host| {
         host.run("GB('KeysReader').foreach(lambda r: execute('SET', 'b', r['value'])).register(prefix='a', eventTypes=['set'])");

@@ -19,6 +19,7 @@ pub(crate) const INFO: ServerCommand = ServerCommand {
         "Returns information and statistics about the server.",
     )
     .flags(Flags::LOADING.and(Flags::STALE))
+    .categories(&["@dangerous"])
     .syntax("[section [section ...]]"),
     run: info,
 };
@@ -104,7 +105,7 @@ fn clients(state: &State, text: &mut String) {
     line!(
         text,
         "pubsub_clients:{}",
-        state.clients.iter().filter(|(_, client)| client.subscriptions() > 0).count()
+        state.clients.iter().filter(|(_, client)| client.is_subscriber()).count()
     );
 }
 
