@@ -7,7 +7,8 @@
 //!
 //! - It calls a module on its main thread, or while it holds its global lock; a [`Context`] cannot leave its thread.
 //! - What it lends to a callback (context, arguments, key) lives until the callback returns; hence the lifetimes.
-//! - A module is never unloaded against its will, and ours refuses: function pointers that it was given stay valid.
+//! - A module is never unloaded against its will, and ours refuses until the server has left its loop for good: function
+//!   pointers that it was given stay valid.
 //! - It copies every text that it is given before its function returns, but for names of commands, which are `'static`.
 //!
 //! Every entry point catches panics: one that crossed into the server would end it.
@@ -165,6 +166,7 @@ const WRITABLE: c_int = 2;
 
 const EVENT_LOOP: RawEvent = RawEvent { id: 15, data_version: 1 };
 const BEFORE_SLEEP: u64 = 0;
+const SHUTDOWN: RawEvent = RawEvent { id: 5, data_version: 1 };
 
 /// Classes of keyspace events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -425,10 +427,12 @@ impl Context<'_> {
         checked(unsafe { add(self.raw, on_job, ptr::null_mut(), None) })
     }
 
-    /// From now on every turn of the server's loop ends in `entry::before_sleep`.
+    /// From now on every turn of the server's loop ends in `entry::before_sleep`, and the last one in `entry::shutdown`.
     pub(crate) fn subscribe_to_loop(&self) -> Result<(), Refused> {
-        // SAFETY: as `subscribe_to_key_events`.
-        checked(unsafe { server!(SubscribeToServerEvent(self.raw, EVENT_LOOP, on_server_event)) })
+        [EVENT_LOOP, SHUTDOWN].into_iter().try_for_each(|event| {
+            // SAFETY: as `subscribe_to_key_events`.
+            checked(unsafe { server!(SubscribeToServerEvent(self.raw, event, on_server_event)) })
+        })
     }
 
     pub(crate) fn start_timer(&self, after_ms: i64) -> Timer {
@@ -638,10 +642,11 @@ pub(crate) extern "C" fn RedisModule_OnLoad(
     })
 }
 
-/// Descriptors, timers and blocked clients would outlive the library: it stays.
+/// Descriptors, timers and blocked clients would outlive the library: it stays until the server ends, when some servers
+/// unload their modules.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn RedisModule_OnUnload(_context: *mut RawContext) -> c_int {
-    ERR
+    guard(ERR, || if entry::has_ended() { OK } else { ERR })
 }
 
 extern "C" fn on_command(
@@ -709,6 +714,8 @@ extern "C" fn on_server_event(
 ) {
     if event.id == EVENT_LOOP.id && moment == BEFORE_SLEEP {
         guard((), entry::before_sleep);
+    } else if event.id == SHUTDOWN.id {
+        guard((), entry::shutdown);
     }
 }
 

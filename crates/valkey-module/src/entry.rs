@@ -161,6 +161,17 @@ pub(crate) fn info(page: &InfoPage) {
     }
 }
 
+/// The server has saved what it wanted to save, and will not come back to its loop.
+pub(crate) fn shutdown() {
+    if let Some(gears) = gears() {
+        gears.end();
+    }
+}
+
+pub(crate) fn has_ended() -> bool {
+    gears().is_some_and(Gears::has_ended)
+}
+
 /// A panic was caught.
 pub(crate) fn broke() {
     if let Some(gears) = gears() {

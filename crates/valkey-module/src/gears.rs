@@ -67,8 +67,10 @@ enum Seat {
     Idle(Box<Machine>),
     /// What happens meanwhile is told afterwards.
     Running,
-    /// It panicked: whatever it holds cannot be relied on.
+    /// It panicked: whatever it held cannot be relied on.
     Broken,
+    /// The server ends.
+    Ended,
 }
 
 /// Takes the engine, and brings it back however the call ends.
@@ -85,7 +87,7 @@ impl<'a> Taken<'a> {
         }
         match std::mem::replace(&mut *seat, Seat::Running) {
             Seat::Idle(machine) => Some(Taken { gears, machine: Some(machine) }),
-            Seat::Running | Seat::Broken => unreachable!("it was idle a moment ago"),
+            Seat::Running | Seat::Broken | Seat::Ended => unreachable!("it was idle a moment ago"),
         }
     }
 
@@ -160,14 +162,14 @@ impl Gears {
     fn with_pool<R>(&self, act: impl FnOnce(&mut Pool) -> R) -> Option<R> {
         match &mut *self.seat.borrow_mut() {
             Seat::Idle(machine) => Some(act(&mut machine.pool)),
-            Seat::Running | Seat::Broken => None,
+            Seat::Running | Seat::Broken | Seat::Ended => None,
         }
     }
 
     fn ask<R>(&self, question: impl FnOnce(&Engine, &Pool) -> R) -> Option<R> {
         match &*self.seat.borrow() {
             Seat::Idle(machine) => Some(question(&machine.engine, &machine.pool)),
-            Seat::Running | Seat::Broken => None,
+            Seat::Running | Seat::Broken | Seat::Ended => None,
         }
     }
 }
@@ -182,7 +184,7 @@ impl Gears {
                 context.reply_error(b"ERR the function engine is busy with this very call");
                 return;
             }
-            Seat::Broken => {
+            Seat::Broken | Seat::Ended => {
                 context.reply_error(BROKEN.as_bytes());
                 return;
             }
@@ -481,25 +483,36 @@ impl Gears {
     }
 }
 
-/// After a panic.
+/// The end.
 impl Gears {
-    /// Ends all workers and answers everybody who waits: the server goes on without functions.
-    pub(crate) fn give_up(&self) {
-        if let Ok(mut seat) = self.seat.try_borrow_mut()
-            && let Seat::Idle(machine) = &mut *seat
-        {
-            machine.pool.shutdown();
-        }
+    /// Before the server exits.
+    pub(crate) fn end(&self) {
+        self.stop(Seat::Ended);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*self.seat.borrow(), Seat::Ended)
+    }
+
+    /// Ends all workers, and lets go of the server's loop.
+    fn stop(&self, seat: Seat) {
+        self.with_pool(Pool::shutdown);
         self.watch_descriptors();
-        if let Ok(mut seat) = self.seat.try_borrow_mut() {
-            *seat = Seat::Broken;
+        if let Ok(mut before) = self.seat.try_borrow_mut() {
+            *before = seat;
         }
         self.wanted.set(EventClasses::NONE);
-        self.calls.close_all();
-        self.triggered.borrow_mut().clear();
+        self.unwatched.borrow_mut().clear();
         if let Some((_, timer)) = self.timer.take() {
             self.server.stop_timer(timer);
         }
+    }
+
+    /// After a panic: everybody who waits is answered, and the server goes on without functions.
+    pub(crate) fn give_up(&self) {
+        self.stop(Seat::Broken);
+        self.calls.close_all();
+        self.triggered.borrow_mut().clear();
         for call in self.calls.waiting() {
             self.calls.answer(call, format!("-{BROKEN}\r\n").as_bytes());
         }
