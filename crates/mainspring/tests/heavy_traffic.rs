@@ -79,7 +79,7 @@ fn errors_within_a_pipeline_do_not_end_it() {
 #[test]
 fn values_of_ten_megabytes_come_back_whole() {
     const LENGTH: usize = 10 << 20;
-    let value: Vec<u8> = (0..LENGTH).map(|at| (at * 31 >> 3) as u8).collect();
+    let value: Vec<u8> = (0..LENGTH).map(|at| ((at * 31) >> 3) as u8).collect();
     let mut wire = request(&[b"SET", b"big", &value]);
     wire.extend(request(&[b"GET", b"big"]));
     wire.extend(request(&[b"APPEND", b"big", &value]));

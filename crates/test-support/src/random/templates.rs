@@ -281,13 +281,12 @@ pub(crate) fn arguments(slot: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// What no slot expects.
+/// What no slot expects. Not 2^64: redis-server remembers that it was out of range until its next SORT, which then fails.
 pub(crate) const ODD: &[&str] = &[
     "9223372036854775807",
     "-9223372036854775808",
     "9223372036854775808",
     "-9223372036854775809",
-    "18446744073709551616",
     "4294967296",
     "x",
     "",
