@@ -12,8 +12,10 @@ mod error;
 mod expire_option;
 mod extended;
 mod generic;
+mod geo;
 pub mod glob;
 mod hash;
+mod hyperloglog;
 mod list;
 mod reply;
 mod scan_option;
@@ -36,7 +38,9 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
     [
         bitmap::COMMANDS,
         generic::COMMANDS,
+        geo::COMMANDS,
         hash::COMMANDS,
+        hyperloglog::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
         sorted_set::COMMANDS,

@@ -8,6 +8,7 @@ use crate::blocking::{self, Blocked};
 use crate::client::{ReplyMode, Slot};
 use crate::command_table::{Handler, Unknown};
 use crate::state::State;
+use crate::stopwatch::Stopwatch;
 use crate::transaction::Queued;
 
 /// What became of a request.
@@ -162,10 +163,33 @@ pub(crate) fn call(
     request: &[&[u8]],
     out: &mut Vec<u8>,
 ) -> Outcome {
+    let found = state.table.entry(entry);
+    if found.hooked || found.caused {
+        return crate::hooks::call(state, slot, entry, request, out);
+    }
+    call_itself(state, slot, entry, request, out)
+}
+
+/// The command, whatever functions would rather have run in its place.
+pub(crate) fn call_itself(
+    state: &mut State,
+    slot: Slot,
+    entry: usize,
+    request: &[&[u8]],
+    out: &mut Vec<u8>,
+) -> Outcome {
     let start = out.len();
-    let started_us = state.clock.monotonic_us();
-    let result = run(state, slot, entry, request, out);
-    let elapsed_us = state.clock.monotonic_us() - started_us;
+    let is_quick = state.table.entry(entry).is_quick;
+    let is_shared = state.depth == 0 && Stopwatch::is_shared(is_quick, state.settings.slowlog_us);
+    let (result, elapsed_us) = if is_shared {
+        state.stopwatch.share(entry, &state.clock, &mut state.table);
+        (run(state, slot, entry, request, out), 0)
+    } else {
+        state.stopwatch.end(&state.clock, &mut state.table);
+        let started_us = state.clock.monotonic_us();
+        let result = run(state, slot, entry, request, out);
+        (result, state.clock.monotonic_us() - started_us)
+    };
 
     let (outcome, failed) = match result {
         Ok(outcome) => (outcome, false),
@@ -188,7 +212,7 @@ pub(crate) fn call(
     if !state.monitors.is_empty() {
         crate::monitor::show(state, slot, entry, request);
     }
-    if state.settings.slowlog_us.is_some_and(|limit| elapsed_us >= limit) {
+    if !is_shared && state.settings.slowlog_us.is_some_and(|limit| elapsed_us >= limit) {
         note_slow_command(state, slot, entry, elapsed_us, request);
     }
     if state.keyspace.has_events() {
@@ -215,6 +239,28 @@ pub(crate) fn call_internal(state: &mut State, slot: Slot, request: &[&[u8]], ou
             ReplyWriter::new(out, protocol).error(&refusal);
         }
     }
+}
+
+/// The same for a function's thread that may wait: `slot` waits for it.
+pub(crate) fn call_waiting(
+    state: &mut State,
+    slot: Slot,
+    request: &[&[u8]],
+    out: &mut Vec<u8>,
+) -> Outcome {
+    match admit(state, slot, request).and_then(|entry| refuse_to_functions(state, entry)) {
+        Ok(entry) => call(state, slot, entry, request, out),
+        Err(refusal) => {
+            ReplyWriter::new(out, state.clients[slot].protocol).error(&refusal);
+            Outcome::Answered
+        }
+    }
+}
+
+/// Whether a request is of a command that may block its client.
+pub(crate) fn is_blocking(state: &State, request: &[&[u8]]) -> bool {
+    let entry = state.table.find(request).map(|index| state.table.entry(index));
+    entry.is_ok_and(|entry| entry.spec.flags.contains(Flags::BLOCKING))
 }
 
 /// Commands about the caller's connection mean nothing to a function, which has none.
@@ -284,7 +330,7 @@ fn wait_or_answer(
     out: &mut Vec<u8>,
 ) -> Outcome {
     let client = &mut state.clients[slot];
-    if client.is_internal() || client.transaction.is_open() || state.depth > 0 {
+    if !client.may_wait() || client.transaction.is_open() || state.depth > 0 {
         wait.refusal.write(&mut ReplyWriter::new(out, client.protocol));
         return Outcome::Answered;
     }

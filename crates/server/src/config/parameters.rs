@@ -34,6 +34,7 @@ pub(crate) enum Kind {
 }
 
 const COUNT: Kind = Kind::Integer { min: 0, max: i64::MAX };
+const POSITIVE: Kind = Kind::Integer { min: 1, max: i64::MAX };
 
 const fn parameter(
     name: &'static str,
@@ -49,7 +50,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("active-expire-effort", "1", Kind::Integer { min: 1, max: 10 }, true),
     // Accepted only as `no`: there is no log yet.
     parameter("appendonly", "no", Kind::Bool, false),
-    parameter("atomic-max-ms", "1000", Kind::Integer { min: 1, max: 3_600_000 }, false),
+    parameter("atomic-max-ms", "5000", POSITIVE, true),
     parameter("bind", "127.0.0.1 -::1", Kind::Text, false),
     parameter(
         "client-output-buffer-limit",
@@ -63,9 +64,10 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("databases", "16", Kind::Integer { min: 1, max: 16_384 }, false),
     parameter("dbfilename", "dump.rdb", Kind::Text, false),
     parameter("dir", ".", Kind::Text, false),
-    parameter("function-memory-bytes", "0", Kind::Memory, false),
-    parameter("function-queue-max", "100000", COUNT, false),
-    parameter("function-timeout-ms", "0", COUNT, false),
+    parameter("function-memory-bytes", "1073741824", Kind::Memory, true),
+    parameter("function-queue-max", "100000", POSITIVE, true),
+    parameter("function-results-bytes", "536870912", Kind::Memory, true),
+    parameter("function-timeout-ms", "3600000", COUNT, true),
     parameter("function-workers-warm", "2", Kind::Integer { min: 0, max: 64 }, false),
     parameter("hash-max-listpack-entries", "512", COUNT, true),
     parameter("hash-max-listpack-value", "64", COUNT, true),
@@ -96,7 +98,9 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     // No snapshots yet: these two are accepted and without effect.
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
-    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), false),
+    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
+    // A directory of wheels that scripts' requirements may be met from without a network.
+    parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),
     // No snapshots yet: accepted and without effect.
     parameter("save", "", Kind::SavePoints, true),

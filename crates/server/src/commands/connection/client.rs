@@ -175,7 +175,7 @@ fn client_id(text: &[u8]) -> Result<u64> {
 }
 
 fn kind(client: &Client) -> &'static str {
-    if client.subscriptions() > 0 { "pubsub" } else { "normal" }
+    if client.is_subscriber() { "pubsub" } else { "normal" }
 }
 
 /// A line of CLIENT LIST.
@@ -191,7 +191,7 @@ fn describe(state: &State, slot: Slot, client: &Client) -> String {
     if client.transaction.is_open() {
         flags.push('x');
     }
-    if client.subscriptions() > 0 {
+    if client.is_subscriber() {
         flags.push('P');
     }
     if matches!(client.address, Address::Unix { .. }) {
@@ -208,7 +208,7 @@ fn describe(state: &State, slot: Slot, client: &Client) -> String {
     let command = client.last_command.map_or("NULL", |index| state.table.entry(index).spec.name);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!(
-        "id={} addr={} laddr={local} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} ssub=0 multi={multi} \
+        "id={} addr={} laddr={local} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} ssub={} multi={multi} \
          qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={command} user=default \
          redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
@@ -220,6 +220,7 @@ fn describe(state: &State, slot: Slot, client: &Client) -> String {
         client.database,
         client.channels.len(),
         client.patterns.len(),
+        client.shard_channels.len(),
         client.unsent(),
         client.output.capacity(),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
@@ -236,6 +237,7 @@ pub(crate) const KILL: ServerCommand = ServerCommand {
     run: kill,
 };
 
+/// One condition of CLIENT KILL.
 type ClientTest = Box<dyn Fn(&Client) -> bool>;
 
 /// CLIENT KILL ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [USER username] [TYPE type] [SKIPME yes|no]

@@ -123,8 +123,8 @@ fn write_key_specs(spec: &CommandSpec, reply: &mut ReplyWriter) {
     };
     match spec.keys {
         Keys::None => reply.array(0),
-        // Where STORE puts its key is told by the movable-keys flag alone.
-        Keys::First | Keys::FirstAndStore => {
+        // Where STORE puts its key is told by the movable-keys flag alone, as Redis does it for SORT.
+        Keys::First | Keys::FirstAndStore | Keys::FirstAndStoreFrom(_) => {
             reply.array(1);
             fixed(reply, 1, 0, 1, 0);
         }

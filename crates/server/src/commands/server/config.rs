@@ -80,6 +80,7 @@ fn set(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
     }
     state.config = changed;
     state.apply_config();
+    crate::gears::apply_config(state);
     reply.ok();
     Ok(())
 }
