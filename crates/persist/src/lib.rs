@@ -15,6 +15,8 @@ mod sink;
 pub mod snapshot;
 mod source;
 mod string;
+#[cfg(test)]
+mod testing;
 mod value;
 mod ziplist;
 

@@ -57,3 +57,48 @@ fn read(mut content: &[u8], forms: &Forms) -> Result<Value, LoadError> {
     }
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{as_ref, samples, told};
+
+    #[test]
+    fn a_payload_is_what_redis_makes_of_it() {
+        let value = Value::String(b"v".to_vec());
+        let payload = b"\x00\x01v\x0a\x00\x91\x08\xce\xb2\x198\x8a\xce";
+        assert_eq!(dump(as_ref(&value)), payload);
+        assert_eq!(told(&restore(payload, &Forms::default()).unwrap()), ["v"]);
+    }
+
+    #[test]
+    fn a_payload_of_which_a_byte_is_wrong_is_refused() {
+        for (_, value) in samples() {
+            let payload = dump(as_ref(&value));
+            let step = 1 + payload.len() / 50;
+            for at in (0..payload.len()).step_by(step) {
+                let mut damaged = payload.clone();
+                damaged[at] ^= 0x20;
+                let refusal = restore(&damaged, &Forms::default()).unwrap_err();
+                assert_eq!(refusal.to_string(), "DUMP payload version or checksum are wrong");
+            }
+        }
+    }
+
+    #[test]
+    fn collections_are_not_restored_empty() {
+        let payloads = [payload_of(&[2, 0]), payload_of(&[18, 0])];
+        for payload in payloads {
+            let refusal = restore(&payload, &Forms::default()).unwrap_err();
+            assert_eq!(refusal.to_string(), "Bad data format");
+        }
+    }
+
+    /// A payload around the bytes of a value.
+    fn payload_of(content: &[u8]) -> Vec<u8> {
+        let mut payload = content.to_vec();
+        payload.extend(VERSION.to_le_bytes());
+        payload.extend(crc64::update(0, &payload).to_le_bytes());
+        payload
+    }
+}

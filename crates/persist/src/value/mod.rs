@@ -136,3 +136,101 @@ fn pairs(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Chance, as_ref, samples, told};
+
+    fn read_bytes(code: u8, mut bytes: &[u8]) -> Result<Value> {
+        read(&mut Source::new(&mut bytes), code, &Forms::default())
+    }
+
+    fn written(value: &Value) -> (u8, Vec<u8>) {
+        let mut out = Vec::new();
+        write(&mut out, as_ref(value));
+        (code_of(as_ref(value)), out)
+    }
+
+    #[test]
+    fn values_of_every_type_and_form_come_back() {
+        for (name, value) in samples() {
+            let (code, bytes) = written(&value);
+            assert_eq!(told(&read_bytes(code, &bytes).expect(&name)), told(&value), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_ends_too_early_is_refused() {
+        for (name, value) in samples() {
+            let (code, bytes) = written(&value);
+            for cut in (0..bytes.len()).step_by(1 + bytes.len() / 200) {
+                assert!(read_bytes(code, &bytes[..cut]).is_err(), "{name} up to {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_values_are_refused_or_are_other_values() {
+        let mut chance = Chance(1);
+        for (name, value) in samples() {
+            let (code, bytes) = written(&value);
+            for _ in 0..200 {
+                let mut damaged = bytes.clone();
+                chance.damage(&mut damaged);
+                let code = if chance.below(10) == 0 { chance.below(22) as u8 } else { code };
+                let Ok(other) = read_bytes(code, &damaged) else { continue };
+                let (code, bytes) = written(&other);
+                let again = read_bytes(code, &bytes).expect("what is written can be read");
+                assert_eq!(told(&again), told(&other), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_forms_of_older_versions_are_read() {
+        let ziplist = |items: &[u8], last: u8, count: u8| {
+            let len = 10 + items.len() + 1;
+            let header = [len as u8, 0, 0, 0, last, 0, 0, 0, count, 0];
+            [&[len as u8][..], &header, items, &[0xff]].concat()
+        };
+        // "a", then the integer 7.
+        let pair = ziplist(b"\x00\x01a\x03\xfe\x07", 13, 2);
+        let node_count = |packed: &[u8]| [&[1], packed].concat();
+        for (code, bytes, expected) in [
+            (code::LIST, b"\x02\x01a\xc0\x07".to_vec(), &["a", "7"][..]),
+            (code::LIST_ZIPLIST, pair.clone(), &["a", "7"]),
+            (code::LIST_QUICKLIST, node_count(&pair), &["a", "7"]),
+            (code::LIST_QUICKLIST_2, b"\x01\x01\x03abc".to_vec(), &["abc"]),
+            (code::HASH, b"\x01\x01a\xc0\x07".to_vec(), &["a = 7"]),
+            (code::HASH_ZIPLIST, pair.clone(), &["a = 7"]),
+            (code::SET, b"\x02\x01a\xc0\x07".to_vec(), &["7", "a"]),
+            (
+                code::SORTED_SET,
+                b"\x03\x01a\x031.5\x01b\xfe\x01c\xff".to_vec(),
+                &["a 1.5", "b inf", "c -inf"],
+            ),
+            (code::SORTED_SET_ZIPLIST, pair.clone(), &["a 7.0"]),
+        ] {
+            assert_eq!(told(&read_bytes(code, &bytes).unwrap()), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_no_server_writes_is_refused() {
+        for (code, bytes) in [
+            (code::SET, &b"\x02\x01a\x01a"[..]),
+            (code::HASH, b"\x02\x01a\x01b\x01a\x01c"),
+            (code::SORTED_SET_2, b"\x01\x01a\0\0\0\0\0\0\xf8\x7f"),
+            (code::SORTED_SET, b"\x01\x01a\xfd"),
+            (code::LIST_QUICKLIST_2, b"\x01\x03\x01a"),
+            (code::SET, b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a"),
+            (code::MODULE_2, b"\x00"),
+            (code::HASH_ZIPMAP, b"\x01\xff"),
+            (8, b"\x00"),
+            (99, b"\x00"),
+        ] {
+            assert!(read_bytes(code, bytes).is_err(), "{code}");
+        }
+    }
+}
