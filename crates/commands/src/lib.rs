@@ -3,12 +3,14 @@
 //! A command reads its arguments, acts on a database and writes its reply. It knows no client, no socket, no clock but
 //! the database's and no randomness but what it is handed.
 
+mod big_integer;
 mod bitmap;
 mod command;
 mod count_option;
 mod decimal;
 mod error;
 mod expire_option;
+mod extended;
 mod generic;
 mod geo;
 pub mod glob;

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Connection, ReadEnd, Socket};
 use crate::dispatch::{self, Outcome, dispatch};
+use crate::function_calls;
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
 use crate::state::State;
@@ -75,7 +76,10 @@ impl Server {
     /// Binds and prepares; nothing is served before [`Server::run`].
     pub fn start(config: Config) -> io::Result<Server> {
         log::set_level(Level::parse(config.text("loglevel")));
-        log::open(config.text("logfile"))?;
+        let logfile = config.text("logfile");
+        log::open(logfile).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot open logfile '{logfile}': {error}"))
+        })?;
         raise_descriptor_limit(&config);
         let folder = config.text("dir");
         std::env::set_current_dir(folder).map_err(|error| {
@@ -168,6 +172,8 @@ impl Server {
         if !pidfile.is_empty() {
             let _ = fs::remove_file(pidfile);
         }
+        // The kernel takes a process' memory back at once; dropping millions of entries one by one would delay the end.
+        std::mem::forget(self.state);
         Ok(())
     }
 
@@ -282,6 +288,7 @@ impl Server {
             slot,
         );
         crate::commands::forget_subscriptions(state, slot);
+        crate::monitor::stop(state, slot);
         crate::gears::client_gone(state, slot);
         if let Some(mut client) = state.clients.remove(slot) {
             client.transaction.close(&mut state.keyspace);
@@ -350,7 +357,9 @@ impl Server {
             self.execute_runnable();
             dispatch::serve_ready(&mut self.state);
             for slot in self.state.clients.take_resumed() {
-                self.resume(slot);
+                if !function_calls::resumed(&mut self.state, slot) {
+                    self.resume(slot);
+                }
             }
             if self.runnable.is_empty() {
                 return;
@@ -404,6 +413,7 @@ impl Server {
                 }
             }
             self.window = window;
+            self.state.stopwatch.end(&self.state.clock, &mut self.state.table);
         }
     }
 
@@ -435,6 +445,7 @@ impl Server {
         let Some(Some(connection)) = self.connections.get_mut(slot) else { return false };
         let mut went_on = true;
         let mut out = std::mem::take(&mut self.state.clients[slot].output);
+        self.state.gears.executing = Some(slot);
         for _ in 0..count {
             let client = &mut self.state.clients[slot];
             if client.closing
@@ -475,7 +486,9 @@ impl Server {
                 }
             }
         }
+        self.state.gears.executing = None;
         let client = &mut self.state.clients[slot];
+        crate::gears::deliver(client, &mut out);
         let messages = std::mem::replace(&mut client.output, out);
         client.output.extend_from_slice(&messages);
         self.finish_requests(slot);
@@ -552,6 +565,7 @@ impl Server {
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
+        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();

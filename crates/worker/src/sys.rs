@@ -4,6 +4,7 @@
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::process::Child;
 use std::time::Duration;
 
 /// A pair of sockets that keep message boundaries; closed in every child but where they are handed over.
@@ -113,12 +114,26 @@ pub(crate) fn wait(fds: &[(BorrowedFd<'_>, bool)], timeout: Duration) -> io::Res
     }
 }
 
+/// Asks a child to end. It is not reaped before its handle says so: its number is still its own.
+pub(crate) fn terminate(child: &Child) -> io::Result<()> {
+    let pid = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
+    // SAFETY: kill has no preconditions.
+    check(unsafe { libc::kill(pid, libc::SIGTERM) } as isize).map(drop)
+}
+
 /// Memory page size and clock ticks a second, the units of `/proc`.
 pub(crate) fn proc_units() -> (u64, u64) {
     // SAFETY: sysconf has no preconditions; both names are always known on Linux.
     let (page, ticks) =
         unsafe { (libc::sysconf(libc::_SC_PAGESIZE), libc::sysconf(libc::_SC_CLK_TCK)) };
     (u64::try_from(page).unwrap_or(4096), u64::try_from(ticks).unwrap_or(100))
+}
+
+/// Ends a child that leads a process group, and the group. It has not been reaped, so the number is nobody else's.
+pub(crate) fn kill_group(child: &std::process::Child) {
+    let Ok(group) = libc::pid_t::try_from(child.id()) else { return };
+    // SAFETY: sending a signal touches no memory of ours. It fails only when the group is gone.
+    unsafe { libc::kill(-group, libc::SIGKILL) };
 }
 
 fn check(result: isize) -> io::Result<usize> {
