@@ -139,7 +139,8 @@ pub(crate) fn call(
     let start = out.len();
     let started_us = state.clock.monotonic_us();
     let result = run(state, slot, entry, request, out);
-    let elapsed_us = state.clock.monotonic_us() - started_us;
+    state.command_end_us = state.clock.monotonic_us();
+    let elapsed_us = state.command_end_us - started_us;
 
     let (outcome, failed) = match result {
         Ok(outcome) => (outcome, false),
