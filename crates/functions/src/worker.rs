@@ -140,6 +140,26 @@ pub trait Workers {
         fill: &mut dyn FnMut(&mut dyn RecordSink),
     );
 
+    /// The same for a function inside a command: a thread takes it up whatever the others do. With `may_suspend` the
+    /// worker tells [`FromWorker::Suspended`] should the function wait for a future or coroutine; without, it may not.
+    fn invoke_inside(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        function: FunctionId,
+        may_suspend: bool,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    );
+
+    /// Hands the outcome of a `run()` in a step to the session that asked for it.
+    fn hand_back(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        results: &[Argument],
+        errors: &[String],
+    );
+
     /// Raises the forced stop in the thread that runs the execution, again and again until it ends.
     fn abort(&mut self, worker: WorkerId, execution: ExecutionId);
 
@@ -219,15 +239,37 @@ pub enum FromWorker {
         /// Microseconds spent in callbacks.
         busy_us: u64,
     },
+    /// The thread of a function inside a command has left it before it was over.
+    Suspended {
+        execution: ExecutionId,
+    },
     /// `execute()`: to be answered with the reply. `execution` is the one whose thread calls, if any.
     Execute {
         token: Token,
         execution: Option<ExecutionId>,
         args: Vec<Vec<u8>>,
     },
+    /// `call_next()` of a hook: the arguments without the command's name.
+    CallNext {
+        token: Token,
+        execution: Option<ExecutionId>,
+        args: Vec<Vec<u8>>,
+    },
+    /// `get_command()`.
+    GetCommand {
+        token: Token,
+        execution: Option<ExecutionId>,
+    },
+    /// `override_reply()`.
+    OverrideReply {
+        token: Token,
+        execution: Option<ExecutionId>,
+        value: Argument,
+    },
     /// `with atomic():` wants the data thread; answered when it has it.
     AtomicBegin {
         token: Token,
+        execution: Option<ExecutionId>,
     },
     AtomicEnd {
         token: Token,

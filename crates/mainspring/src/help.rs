@@ -52,7 +52,7 @@ Often used:
   --stop-with-stdin           end when standard input ends: for a program that starts a server of its own
 
 Functions:
-  --python PROGRAM            the interpreter that runs them, Python 3.8 or newer (python3); may be repeated
+  --python PROGRAM            the interpreter that runs them, Python 3.8 or newer (python3)
   --function-workers-warm N   idle Python processes kept ready (2)
   --function-timeout-ms N     end an execution that takes longer (0: never)
   --function-memory-bytes N   what one session's process may use (0: no limit)

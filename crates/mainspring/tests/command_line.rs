@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 #[test]
 fn without_arguments_it_helps() {
@@ -67,6 +67,28 @@ fn a_wrong_configuration_is_one_line_that_says_where() {
 /// As pytest-redis and its kind start a redis-server; this one ends when its standard input does.
 #[test]
 fn options_alone_start_a_server() {
+    let (mut server, mut log) = started();
+    drop(server.stdin.take());
+    assert!(log.any(|line| line.contains("ready to exit")));
+    assert!(server.wait().unwrap().success());
+}
+
+/// Whoever looks at a machine's processes sees what they are, not their source.
+#[test]
+fn process_listings_stay_readable() {
+    let (mut server, _log) = started();
+    let pid = server.id();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let zygote = children.split_whitespace().next().expect("a Python process is kept warm");
+    let command_line = text(&fs::read(format!("/proc/{zygote}/cmdline")).unwrap());
+    assert!(command_line.trim_end_matches('\0').ends_with("mainspring-workers"), "{command_line}");
+    assert!(command_line.len() < 200, "{command_line}");
+    drop(server.stdin.take());
+    assert!(server.wait().unwrap().success());
+}
+
+/// A server that is ready, and what it says from then on.
+fn started() -> (Child, impl Iterator<Item = String>) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_mainspring"))
         .args(["--port", "0", "--stop-with-stdin"])
         .stdin(Stdio::piped())
@@ -75,9 +97,7 @@ fn options_alone_start_a_server() {
         .unwrap();
     let mut log = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(log.any(|line| line.contains("Ready to accept connections")));
-    drop(server.stdin.take());
-    assert!(log.any(|line| line.contains("ready to exit")));
-    assert!(server.wait().unwrap().success());
+    (server, log)
 }
 
 fn run(arguments: &[&str]) -> Output {

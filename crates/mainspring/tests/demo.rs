@@ -50,12 +50,11 @@ fn a_server_that_stays_serves_until_the_demonstration_is_ended() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mainspring"));
     command.args(["demo", "--stay"]).current_dir("/").stdout(Stdio::piped());
     let mut demo = command.spawn().unwrap();
-    let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let port = lines
-        .filter_map(|line| {
-            line.trim().strip_prefix("redis-cli -p ")?.split(' ').next()?.parse().ok()
-        })
-        .next();
+    // Read from until the end of the test: a demonstration that nobody listens to ends.
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let port = lines.find_map(|line| {
+        line.trim().strip_prefix("redis-cli -p ")?.split(' ').next()?.parse().ok()
+    });
     let port: u16 = port.expect("the story ends with how to connect");
 
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();

@@ -33,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) blocked: Option<Box<Blocked>>,
     /// Replies that functions owe, in the order of their requests.
     pub(crate) pending: VecDeque<Pending>,
+    /// Stands in the list of clients that see every command.
+    pub(crate) is_monitor: bool,
     /// CLIENT REPLY.
     pub(crate) reply_mode: ReplyMode,
     pub(crate) output: Vec<u8>,
@@ -50,6 +52,8 @@ pub(crate) struct Client {
 pub(crate) enum Address {
     /// The server itself: functions' `execute()`.
     Internal,
+    /// A thread of a function that waits for a command.
+    Function,
     Tcp {
         peer: SocketAddr,
         local: SocketAddr,
@@ -94,6 +98,7 @@ impl Client {
             shard_channels: HashSet::new(),
             blocked: None,
             pending: VecDeque::new(),
+            is_monitor: false,
             reply_mode: ReplyMode::On,
             output: Vec::new(),
             sent: 0,
@@ -104,7 +109,12 @@ impl Client {
     }
 
     pub(crate) fn is_internal(&self) -> bool {
-        matches!(self.address, Address::Internal)
+        matches!(self.address, Address::Internal | Address::Function)
+    }
+
+    /// Whether a command may block it.
+    pub(crate) fn may_wait(&self) -> bool {
+        !matches!(self.address, Address::Internal)
     }
 
     /// As SUBSCRIBE and its kin count them: sharded channels are counted apart.
@@ -135,6 +145,7 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Address::Internal => f.write_str("internal"),
+            Address::Function => f.write_str("function"),
             Address::Tcp { peer, .. } => peer.fmt(f),
             Address::Unix { path } => write!(f, "{path}:0"),
         }

@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use command_spec::{CommandSpec, Flags};
+use command_spec::{Arity, CommandSpec, Flags};
 
 use crate::state::ServerCommand;
 
@@ -13,6 +13,8 @@ pub(crate) enum Handler {
     Server(&'static ServerCommand),
     /// RG.*: the function engine's.
     Function,
+    /// HELP of a command that has subcommands.
+    Help,
     /// Has subcommands only.
     Container,
 }
@@ -27,6 +29,10 @@ pub(crate) struct Entry {
     /// Its work is bounded: timed together with its likes.
     pub(crate) is_quick: bool,
     pub(crate) statistics: CommandStatistics,
+    /// Functions stand in for it.
+    pub(crate) hooked: bool,
+    /// Functions wait for its events.
+    pub(crate) caused: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,6 +90,9 @@ impl CommandTable {
             }
             entries.push(Entry::new(spec, handler));
         }
+        let containers: Vec<CommandSpec> =
+            entries.iter().filter(|entry| entry.has_subcommands).map(|entry| entry.spec).collect();
+        entries.extend(containers.iter().map(Entry::help_of));
         entries.sort_by_key(|entry| entry.spec.name);
         assert!(
             entries.windows(2).all(|pair| pair[0].spec.name != pair[1].spec.name),
@@ -112,6 +121,16 @@ impl CommandTable {
 
     pub(crate) fn entry_mut(&mut self, index: usize) -> &mut Entry {
         &mut self.entries[index]
+    }
+
+    /// Which commands functions mind, subcommands by the name of their container.
+    pub(crate) fn mind(&mut self, hooked: &[&str], caused: &[&str]) {
+        for entry in &mut self.entries {
+            let name = entry.spec.name;
+            let name = name.split_once('|').map_or(name, |(container, _)| container);
+            entry.hooked = hooked.contains(&name);
+            entry.caused = caused.contains(&name);
+        }
     }
 
     pub(crate) fn reset_statistics(&mut self) {
@@ -212,16 +231,25 @@ impl Entry {
             has_subcommands: false,
             is_quick,
             statistics: CommandStatistics::default(),
+            hooked: false,
+            caused: false,
         }
     }
 
+    fn help_of(container: &CommandSpec) -> Self {
+        // A table lives as long as the program does, and names with it.
+        let name = Box::leak(format!("{}|help", container.name).into_boxed_str());
+        let summary = "Returns helpful text about the different subcommands.";
+        let spec = CommandSpec::new(name, container.group, Arity::Exactly(2), summary)
+            .flags(Flags::LOADING.and(Flags::STALE))
+            .since("5.0.0");
+        Entry::new(spec, Handler::Help)
+    }
+
     fn container(name: &'static str, child: &CommandSpec) -> Self {
-        let spec = CommandSpec::new(
-            name,
-            child.group,
-            command_spec::Arity::AtLeast(2),
-            "A container for subcommands.",
-        );
+        let spec =
+            CommandSpec::new(name, child.group, Arity::AtLeast(2), "A container for subcommands.")
+                .categories(&[]);
         Entry { has_subcommands: true, ..Entry::new(spec, Handler::Container) }
     }
 }

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Connection, ReadEnd, Socket};
 use crate::dispatch::{self, Outcome, dispatch};
+use crate::function_calls;
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
 use crate::state::State;
@@ -287,6 +288,7 @@ impl Server {
             slot,
         );
         crate::commands::forget_subscriptions(state, slot);
+        crate::monitor::stop(state, slot);
         crate::gears::client_gone(state, slot);
         if let Some(mut client) = state.clients.remove(slot) {
             client.transaction.close(&mut state.keyspace);
@@ -355,7 +357,9 @@ impl Server {
             self.execute_runnable();
             dispatch::serve_ready(&mut self.state);
             for slot in self.state.clients.take_resumed() {
-                self.resume(slot);
+                if !function_calls::resumed(&mut self.state, slot) {
+                    self.resume(slot);
+                }
             }
             if self.runnable.is_empty() {
                 return;
@@ -441,6 +445,7 @@ impl Server {
         let Some(Some(connection)) = self.connections.get_mut(slot) else { return false };
         let mut went_on = true;
         let mut out = std::mem::take(&mut self.state.clients[slot].output);
+        self.state.gears.executing = Some(slot);
         for _ in 0..count {
             let client = &mut self.state.clients[slot];
             if client.closing
@@ -481,7 +486,9 @@ impl Server {
                 }
             }
         }
+        self.state.gears.executing = None;
         let client = &mut self.state.clients[slot];
+        crate::gears::deliver(client, &mut out);
         let messages = std::mem::replace(&mut client.output, out);
         client.output.extend_from_slice(&messages);
         self.finish_requests(slot);

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) statistics: Statistics,
     pub(crate) slowlog: SlowLog,
     pub(crate) stopwatch: Stopwatch,
+    /// Clients that see every command.
+    pub(crate) monitors: Vec<Slot>,
     pub(crate) gears: Gears,
     /// Events taken from the keyspace and not yet told; kept to reuse its memory.
     pub(crate) events: Vec<Event>,
@@ -110,6 +112,7 @@ impl State {
             statistics: Statistics::default(),
             slowlog: SlowLog::default(),
             stopwatch: Stopwatch::default(),
+            monitors: Vec::new(),
             gears,
             events: Vec::new(),
             run_id,

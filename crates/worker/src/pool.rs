@@ -164,6 +164,11 @@ impl Pool {
         !self.late.is_empty() || !self.unread.is_empty()
     }
 
+    /// Whether a flush has something to write: then the host must not sleep before one.
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
     /// Yields what was set aside: exits seen during [`Pool::wait_one`], floods that exceeded their share.
     pub fn overdue(&mut self, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
         self.deliver_late(sink);
@@ -654,6 +659,44 @@ impl Workers for Pool {
             number(to, execution.0);
             to.int(i64::from(function.0));
             batch(to, fill);
+        });
+    }
+
+    fn invoke_inside(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        function: FunctionId,
+        may_suspend: bool,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    ) {
+        self.queue(worker, |to| {
+            to.tuple(6);
+            to.int(to_worker::INVOKE_INSIDE);
+            number(to, execution.0);
+            to.int(i64::from(function.0));
+            to.bool(may_suspend);
+            batch(to, fill);
+        });
+    }
+
+    fn hand_back(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        results: &[Argument],
+        errors: &[String],
+    ) {
+        self.queue(worker, |to| {
+            to.tuple(5);
+            to.int(to_worker::HAND_BACK);
+            number(to, execution.0);
+            to.list(errors.len());
+            errors.iter().for_each(|error| to.text(error));
+            to.list(results.len());
+            results.iter().for_each(|result| to.argument(result));
+            let marked = to.marked;
+            to.bool(marked);
         });
     }
 

@@ -140,7 +140,10 @@ fn write_keys(keys: &KeysTrigger, reply: &mut ReplyWriter) {
         None => reply.null_array(),
     }
     reply.text("hookCommands");
-    reply.null_array();
+    match &keys.commands {
+        Some(commands) => write_texts(commands.iter().map(|command| &**command), reply),
+        None => reply.null_array(),
+    }
 }
 
 fn write_texts<'a>(texts: impl ExactSizeIterator<Item = &'a str>, reply: &mut ReplyWriter) {

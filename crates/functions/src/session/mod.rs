@@ -41,8 +41,8 @@ pub(crate) struct Session {
     pub(crate) registrations: Vec<RegistrationNumber>,
     /// Invocations that the worker has, oldest first: as many of them run as there are threads, the others wait in it.
     pub(crate) order: VecDeque<ExecutionId>,
-    /// Executions over a whole reader that run.
-    pub(crate) batches: Vec<ExecutionId>,
+    /// Executions that do not wait for a thread of the worker: those over a whole reader, those inside a command.
+    pub(crate) beside_queue: Vec<ExecutionId>,
     /// Executions that are not over, those that wait included.
     pub(crate) unfinished: usize,
     crashes: Crashes,
@@ -158,7 +158,7 @@ impl Engine {
             script: Some(Box::new(script)),
             registrations: Vec::new(),
             order: VecDeque::new(),
-            batches: Vec::new(),
+            beside_queue: Vec::new(),
             unfinished: 0,
             crashes: Crashes::default(),
         };
@@ -198,7 +198,7 @@ impl Engine {
             self.sessions.by_worker.remove(&worker);
             self.account_for_end_of(doors, worker);
             doors.workers.kill(worker);
-            self.atomic_forget(doors, worker);
+            self.take_back_from_worker(doors, worker);
         }
     }
 }

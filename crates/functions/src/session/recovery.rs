@@ -51,9 +51,9 @@ impl Engine {
         session.process = Process::Gone;
         let script = session.script.take();
         let mut failed: Vec<ExecutionId> = session.order.drain(..).collect();
-        failed.append(&mut session.batches);
+        failed.append(&mut session.beside_queue);
         self.sessions.by_worker.remove(&worker);
-        self.atomic_forget(doors, worker);
+        self.take_back_from_worker(doors, worker);
         doors.host.log(Level::Warning, &message);
 
         if let Some(script) = script {
@@ -123,6 +123,8 @@ impl Engine {
         let registrations = session.registrations.clone();
         let Some(error) = error else {
             session.process = Process::Running(worker);
+            let waiting = session.beside_queue.clone();
+            self.start_waiting_inside(doors, waiting);
             for registration in registrations {
                 self.mark_ready(registration);
             }

@@ -27,7 +27,11 @@ pub(super) fn tell(stage: &mut Stage<'_>) -> Result<()> {
     let bytes: usize = library.texts.iter().map(|text| text.content.len()).sum();
     stage.page.figure("files", &count(files), &format!("{} kB", count(bytes / 1000)))?;
     stage.page.figure("lines", &count(commands - files), "")?;
-    stage.page.figure("loaded in", &duration(time), &rate(commands, time, "commands"))?;
+    stage.page.figure(
+        "loaded in",
+        &duration(time),
+        &format!("{}, pipelined", rate(commands, time, "commands")),
+    )?;
     Ok(())
 }
 

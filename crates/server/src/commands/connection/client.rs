@@ -93,12 +93,13 @@ fn setinfo(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWrite
     let attribute = args.bytes()?;
     let value = args.bytes()?;
     let client = &mut state.clients[slot];
-    let (field, name) = if attribute.eq_ignore_ascii_case(b"lib-name") {
-        (&mut client.library_name, "lib-name")
+    let name = String::from_utf8_lossy(attribute);
+    let field = if attribute.eq_ignore_ascii_case(b"lib-name") {
+        &mut client.library_name
     } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
-        (&mut client.library_version, "lib-ver")
+        &mut client.library_version
     } else {
-        let text = format!("ERR Unrecognized option '{}'", String::from_utf8_lossy(attribute));
+        let text = format!("ERR Unrecognized option '{name}'");
         return Err(Error::Text(text.into()).into());
     };
     if !value.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
@@ -181,6 +182,9 @@ fn describe(state: &State, slot: Slot, client: &Client) -> String {
     let mut flags = String::new();
     if client.blocked.is_some() {
         flags.push('b');
+    }
+    if client.is_monitor {
+        flags.push('O');
     }
     if client.transaction.is_open() {
         flags.push('x');
@@ -391,6 +395,77 @@ fn unblock(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWrit
     reply.integer(1);
     Ok(())
 }
+
+pub(crate) const GETREDIR: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|getredir",
+        Arity::Exactly(2),
+        FLAGS,
+        "6.0.0",
+        "Returns the client ID to which the connection's tracking notifications are redirected.",
+    ),
+    run: |_state, _slot, _args, reply| {
+        reply.integer(-1);
+        Ok(())
+    },
+};
+
+pub(crate) const TRACKING: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|tracking",
+        Arity::AtLeast(3),
+        FLAGS,
+        "6.0.0",
+        "Controls server-assisted client-side caching for the connection.",
+    )
+    .syntax("<ON|OFF>"),
+    run: |_state, _slot, mut args, reply| {
+        if args.keyword("ON") {
+            return fail("ERR Tracking keys for client-side caching is not supported yet");
+        }
+        if !args.keyword("OFF") {
+            return syntax_error();
+        }
+        reply.ok();
+        Ok(())
+    },
+};
+
+pub(crate) const TRACKINGINFO: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|trackinginfo",
+        Arity::Exactly(2),
+        FLAGS,
+        "6.2.0",
+        "Returns information about server-assisted client-side caching for the connection.",
+    ),
+    run: |_state, _slot, _args, reply| {
+        reply.map(3);
+        reply.text("flags");
+        reply.set(1);
+        reply.text("off");
+        reply.text("redirect");
+        reply.integer(-1);
+        reply.text("prefixes");
+        reply.array(0);
+        Ok(())
+    },
+};
+
+/// Clients are never paused, so there is none to resume.
+pub(crate) const UNPAUSE: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|unpause",
+        Arity::Exactly(2),
+        ADMIN,
+        "6.2.0",
+        "Resumes processing commands from paused clients.",
+    ),
+    run: |_state, _slot, _args, reply| {
+        reply.ok();
+        Ok(())
+    },
+};
 
 macro_rules! accepted_switch {
     ($constant:ident, $name:literal, $since:literal, $summary:literal) => {

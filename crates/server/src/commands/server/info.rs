@@ -19,6 +19,7 @@ pub(crate) const INFO: ServerCommand = ServerCommand {
         "Returns information and statistics about the server.",
     )
     .flags(Flags::LOADING.and(Flags::STALE))
+    .categories(&["@dangerous"])
     .syntax("[section [section ...]]"),
     run: info,
 };
