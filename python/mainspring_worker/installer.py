@@ -244,7 +244,7 @@ def logger():
 
 
 def complain(said):
-    errors = [line for line in said if line.upper().startswith("ERROR")]
+    errors = [line for line in said if line.upper().startswith("ERROR") and line != "ERROR: Exception:"]
     for line in (errors or said)[-5:]:
         say("error", line)
 
