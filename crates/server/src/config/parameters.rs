@@ -50,6 +50,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("active-expire-effort", "1", Kind::Integer { min: 1, max: 10 }, true),
     // Accepted only as `no`: there is no log yet.
     parameter("appendonly", "no", Kind::Bool, false),
+    // redgrease's own programs hold the data for a second.
     parameter("atomic-max-ms", "5000", POSITIVE, true),
     parameter("bind", "127.0.0.1 -::1", Kind::Text, false),
     parameter(
