@@ -24,8 +24,8 @@ def take_back(ident):
     _set_async_exc(ident, ctypes.py_object())
 
 
-def die_with_parent(parent):
-    _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+def die_with_parent(parent, by=signal.SIGKILL):
+    _prctl(PR_SET_PDEATHSIG, int(by), 0, 0, 0)
     # It may have died before we asked.
     if os.getppid() != parent:
         os._exit(0)

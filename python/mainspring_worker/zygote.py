@@ -3,6 +3,7 @@
 It is single-threaded, and must stay so: a fork copies one thread only, and whatever lock another one held.
 """
 
+import contextlib
 import gc
 import os
 import random
@@ -36,7 +37,10 @@ def serve(control):
     os.dup2(null, 0)
     os.close(null)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    die_with_parent(server)
+    children = {}
+    # Not a kill: what the workers have started themselves has to go, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: end(children))
+    die_with_parent(server, by=signal.SIGTERM)
     name_process("mainspring-py")
 
     woken, wake = os.pipe()
@@ -50,7 +54,6 @@ def serve(control):
     gc.collect()
     gc.freeze()
 
-    children = {}
     notices = []
     while True:
         select.select([control, woken], [control] if notices else [], [])
@@ -68,7 +71,23 @@ def serve(control):
         except BlockingIOError:
             pass
         except OSError:
-            os._exit(0)
+            end(children)
+
+
+def end(children):
+    for pid in children:
+        kill_group(pid)
+    os._exit(0)
+
+
+def kill_group(pid):
+    """A worker and every process that it has started. It is not reaped yet, so the number is still its own."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        # It has not come to having a group of its own, or has just been reaped.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def requests(control, children, notices):
@@ -78,9 +97,9 @@ def requests(control, children, notices):
         except BlockingIOError:
             return
         except OSError:
-            os._exit(0)
+            end(children)
         if not packet:
-            os._exit(0)
+            end(children)
         verb, number = packet.split()
         number = int(number)
         if verb == b"fork":
@@ -90,7 +109,7 @@ def requests(control, children, notices):
         else:
             for pid, child in children.items():
                 if child == number:
-                    os.kill(pid, signal.SIGKILL)
+                    kill_group(pid)
 
 
 def recv_fds(control):
@@ -105,9 +124,12 @@ def recv_fds(control):
 
 def reap(children, notices):
     while children:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
+        # Its group goes first: afterwards its number may be a stranger's.
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
             return
+        kill_group(ended.si_pid)
+        pid, status = os.waitpid(ended.si_pid, 0)
         number = children.pop(pid, None)
         if number is not None:
             notices.append(b"exited %d %d" % (number, status))
@@ -125,6 +147,7 @@ def fork(control, fds):
         os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         # Writing to a stream whose reader is gone is an error, not a signal: as in any Python program.
         stream, output = fds
         os.dup2(output, 1)

@@ -147,6 +147,8 @@ pub(crate) enum ReplyCompat {
 pub struct Config {
     settings: Vec<Setting>,
     extra: BTreeMap<String, String>,
+    /// Grows with every change while the server runs.
+    revision: u64,
 }
 
 impl Default for Config {
@@ -156,7 +158,11 @@ impl Default for Config {
             Kind::Text(default) => Setting::Text((*default).into()),
             Kind::Choice(words) => Setting::Text(words[0].into()),
         };
-        Config { settings: OPTIONS.iter().map(default).collect(), extra: BTreeMap::new() }
+        Config {
+            settings: OPTIONS.iter().map(default).collect(),
+            extra: BTreeMap::new(),
+            revision: 0,
+        }
     }
 }
 
@@ -197,6 +203,7 @@ impl Config {
             Access::Always | Access::PythonAlways => {
                 let failed = || format!("(error) Failed setting config value {name}");
                 self.settings[known.key as usize] = parse(known, value).ok_or_else(failed)?;
+                self.revision += 1;
                 if known.access == Access::Always {
                     return Ok("OK");
                 }
@@ -218,6 +225,19 @@ impl Config {
             }),
             None => self.extra.get(name).map(|value| Shown::Text(value)),
         }
+    }
+
+    /// The value of an option, as [`Config::load`] would read it.
+    pub fn text(&self, name: &str) -> Option<String> {
+        Some(match &self.settings[known(name)?.key as usize] {
+            Setting::Number(number) => number.to_string(),
+            Setting::Text(text) => text.clone(),
+        })
+    }
+
+    /// Tells a host that shows these options whether there is anything new.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// `configGet()` of a function: the extra dictionary only.

@@ -250,6 +250,18 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_holds_for_what_runs_already() {
+        let mut stage = Stage::new();
+        stage.command("RG.CONFIGSET function-timeout-ms 0");
+        stage.command("RG.PYEXECUTE code");
+        stage.sent();
+        stage.at(500);
+        with_timeout(&mut stage);
+        stage.at(1000);
+        assert_eq!(stage.sent(), ["kill w0"]);
+    }
+
+    #[test]
     fn without_a_limit_nothing_is_watched() {
         let mut stage = Stage::new();
         stage.command("RG.CONFIGSET function-timeout-ms 0");

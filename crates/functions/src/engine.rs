@@ -191,6 +191,19 @@ impl Engine {
         }
     }
 
+    /// What the options are now, whoever has set them.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Sets an option while the engine runs, for a host whose own configuration has it.
+    pub fn set_option(&mut self, doors: &mut Doors, name: &str, value: &str) -> Result<(), String> {
+        self.config.set(name, value)?;
+        // What runs already may have a limit from now on.
+        self.watch_limits(doors);
+        Ok(())
+    }
+
     /// The client takes no reply any more. What it started goes on.
     pub fn client_gone(&mut self, client: ClientId) {
         for session in self.sessions.by_number.values_mut() {

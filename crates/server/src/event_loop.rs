@@ -76,7 +76,10 @@ impl Server {
     /// Binds and prepares; nothing is served before [`Server::run`].
     pub fn start(config: Config) -> io::Result<Server> {
         log::set_level(Level::parse(config.text("loglevel")));
-        log::open(config.text("logfile"))?;
+        let logfile = config.text("logfile");
+        log::open(logfile).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot open logfile '{logfile}': {error}"))
+        })?;
         raise_descriptor_limit(&config);
         let folder = config.text("dir");
         std::env::set_current_dir(folder).map_err(|error| {
@@ -169,6 +172,8 @@ impl Server {
         if !pidfile.is_empty() {
             let _ = fs::remove_file(pidfile);
         }
+        // The kernel takes a process' memory back at once; dropping millions of entries one by one would delay the end.
+        std::mem::forget(self.state);
         Ok(())
     }
 
@@ -283,6 +288,7 @@ impl Server {
             slot,
         );
         crate::commands::forget_subscriptions(state, slot);
+        crate::monitor::stop(state, slot);
         crate::gears::client_gone(state, slot);
         if let Some(mut client) = state.clients.remove(slot) {
             client.transaction.close(&mut state.keyspace);
@@ -407,6 +413,7 @@ impl Server {
                 }
             }
             self.window = window;
+            self.state.stopwatch.end(&self.state.clock, &mut self.state.table);
         }
     }
 
@@ -558,6 +565,7 @@ impl Server {
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
+        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();
@@ -566,7 +574,7 @@ impl Server {
             if idle_max_ms > 0
                 && idle_ms > idle_max_ms
                 && !client.is_waiting()
-                && client.subscriptions() == 0
+                && !client.is_subscriber()
             {
                 idle.push(slot);
             }
@@ -632,7 +640,7 @@ impl Server {
                 watch(&self.poll, connection, slot, Interest::READABLE | Interest::WRITABLE);
             }
             let settings = &self.state.settings;
-            let limit = if client.subscriptions() > 0 {
+            let limit = if client.is_subscriber() {
                 settings.pubsub_output_max
             } else {
                 settings.normal_output_max

@@ -25,6 +25,16 @@ use crate::hooks::Running;
 use crate::log;
 use crate::state::State;
 
+/// The server's parameters that are options of the engine, and their names there.
+const OPTIONS: [(&str, &str); 6] = [
+    ("atomic-max-ms", "atomic-max-ms"),
+    ("function-memory-bytes", "function-memory-bytes"),
+    ("function-queue-max", "function-queue-max"),
+    ("function-results-bytes", "function-results-bytes"),
+    ("function-timeout-ms", "function-timeout-ms"),
+    ("reply-compat", "ReplyCompat"),
+];
+
 /// What the server keeps for the engine.
 pub(crate) struct Gears {
     /// Absent while it runs: what happens meanwhile is told afterwards.
@@ -38,6 +48,10 @@ pub(crate) struct Gears {
     /// Clients that went away meanwhile.
     gone: Vec<ClientId>,
     messages: Vec<(WorkerId, FromWorker)>,
+    /// CONFIG SET came from a function: the engine is told when it has returned.
+    options_are_late: bool,
+    /// The revision of the engine's options that the configuration shows.
+    options_seen: u64,
     pub(crate) running: Running,
     /// Calls of functions that wait as clients do.
     pub(crate) waiting_calls: HashMap<Slot, (WorkerId, CallToken)>,
@@ -55,13 +69,7 @@ struct Machine {
 impl Gears {
     pub(crate) fn new(config: &Config) -> Self {
         let mut options = functions::Config::default();
-        for (name, option) in [
-            ("reply-compat", "ReplyCompat"),
-            ("function-timeout-ms", "function-timeout-ms"),
-            ("function-memory-bytes", "function-memory-bytes"),
-            ("function-queue-max", "function-queue-max"),
-            ("atomic-max-ms", "atomic-max-ms"),
-        ] {
+        for (name, option) in OPTIONS {
             options
                 .load(option, config.text(name))
                 .expect("the configuration has checked the value");
@@ -77,6 +85,8 @@ impl Gears {
             late_events: Vec::new(),
             gone: Vec::new(),
             messages: Vec::new(),
+            options_are_late: false,
+            options_seen: 0,
             running: Running::default(),
             waiting_calls: HashMap::new(),
             executing: None,
@@ -116,6 +126,7 @@ pub(crate) fn with_engine<R>(
     let mut doors = Doors { host: &mut host, workers: &mut machine.pool };
     let result = act(&mut machine.engine, &mut doors);
     let inside = tell_late(&mut machine, state);
+    read_back_options(&machine.engine, state);
     state.gears.machine = Some(machine);
     run_all_inside(state, inside);
     Some(result)
@@ -128,9 +139,11 @@ fn tell_late(machine: &mut Machine, state: &mut State) -> Vec<ExecutionId> {
     loop {
         let events = std::mem::take(&mut state.gears.late_events);
         let gone = std::mem::take(&mut state.gears.gone);
-        if events.is_empty() && gone.is_empty() {
+        let set_options = std::mem::take(&mut state.gears.options_are_late);
+        if events.is_empty() && gone.is_empty() && !set_options {
             return inside;
         }
+        let config = set_options.then(|| state.config.clone());
         let may_suspend = state.depth == 0;
         let mut host = LentState { state };
         let mut doors = Doors { host: &mut host, workers: &mut machine.pool };
@@ -141,6 +154,36 @@ fn tell_late(machine: &mut Machine, state: &mut State) -> Vec<ExecutionId> {
         for client in gone {
             machine.engine.client_gone(client);
         }
+        if let Some(config) = config {
+            set_options_of(&mut machine.engine, &mut doors, &config);
+        }
+    }
+}
+
+/// CONFIG SET has changed something: the engine's options follow.
+pub(crate) fn apply_config(state: &mut State) {
+    let config = state.config.clone();
+    let told = with_engine(state, |engine, doors| set_options_of(engine, doors, &config));
+    state.gears.options_are_late |= told.is_none();
+}
+
+fn set_options_of(engine: &mut Engine, doors: &mut Doors, config: &Config) {
+    for (name, option) in OPTIONS {
+        engine
+            .set_option(doors, option, config.text(name))
+            .expect("the configuration has checked the value");
+    }
+}
+
+/// The engine's options are the truth: whoever set one, CONFIG GET shows it.
+fn read_back_options(engine: &Engine, state: &mut State) {
+    if state.gears.options_seen == engine.config().revision() {
+        return;
+    }
+    state.gears.options_seen = engine.config().revision();
+    for (name, option) in OPTIONS {
+        let value = engine.config().text(option).expect("the engine knows the option");
+        state.config.set(name, &value).expect("the engine has checked the value");
     }
 }
 
@@ -518,5 +561,32 @@ fn show(value: Option<ValueRef<'_>>, projection: Projection, visit: &mut dyn FnM
         ValueRef::Object(Object::Set(_)) => visit(Value::Opaque("set")),
         ValueRef::Object(Object::SortedSet(_)) => visit(Value::Opaque("zset")),
         ValueRef::Object(Object::Stream(_)) => visit(Value::Opaque("unknown")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_s_defaults_are_the_engine_s() {
+        let (ours, theirs) = (Config::default(), functions::Config::default());
+        for (name, option) in OPTIONS {
+            assert_eq!(Some(ours.text(name)), theirs.text(option).as_deref(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_engine_takes_the_configuration_takes() {
+        let mut config = Config::default();
+        for (name, value) in [
+            ("atomic-max-ms", i64::MAX),
+            ("function-memory-bytes", i64::MAX),
+            ("function-queue-max", 1),
+            ("function-results-bytes", 0),
+            ("function-timeout-ms", 0),
+        ] {
+            assert_eq!(config.set(name, &value.to_string()), Ok(()), "{name}");
+        }
     }
 }

@@ -17,13 +17,17 @@ mod event_loop;
 mod function_calls;
 mod gears;
 mod hooks;
+mod lazy_free;
 mod listener;
 mod log;
+mod monitor;
 mod notify;
+mod process;
 mod pubsub;
 mod slowlog;
 mod state;
 mod statistics;
+mod stopwatch;
 mod transaction;
 
 pub use config::{Config, ConfigError};

@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio, id};
+use std::process::{Child, Command, ExitStatus, Stdio, id};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock};
@@ -72,6 +72,29 @@ impl ServerProcess {
 
     pub fn directory(&self) -> &Path {
         &self.directory.path
+    }
+
+    /// setpriv has replaced itself by the server: this is the server's own number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to its log so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.directory.path.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// How it ended, if it has within the time given.
+    pub fn wait(&mut self, patience: Duration) -> io::Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let status = self.child.try_wait()?;
+            if status.is_some() || Instant::now() > deadline {
+                return Ok(status);
+            }
+            sleep(Duration::from_millis(1));
+        }
     }
 
     /// `command` lacks only its last argument, the directory it shall work in.

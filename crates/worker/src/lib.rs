@@ -20,7 +20,11 @@ pub use pool::{Change, Interest, Pool, PoolSpec};
 
 /// The Python side, as it travels to each interpreter: nothing is read from the disk at run time.
 pub mod runtime {
-    /// Started with `python -c`; receives [`MODULES`] over its standard input.
+    /// What `python -c` is given: short, since process listings show it. Reads [`BOOT`] from its standard input.
+    pub const STUB: &str =
+        "import socket; control = socket.socket(fileno=0); exec(control.recv(65536))";
+
+    /// Run by [`STUB`]; receives [`MODULES`] over the same socket.
     pub const BOOT: &str = include_str!("../../../python/mainspring_worker/boot.py");
 
     macro_rules! modules {

@@ -4,6 +4,7 @@
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::process::Child;
 use std::time::Duration;
 
 /// A pair of sockets that keep message boundaries; closed in every child but where they are handed over.
@@ -111,6 +112,13 @@ pub(crate) fn wait(fds: &[(BorrowedFd<'_>, bool)], timeout: Duration) -> io::Res
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Asks a child to end. It is not reaped before its handle says so: its number is still its own.
+pub(crate) fn terminate(child: &Child) -> io::Result<()> {
+    let pid = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
+    // SAFETY: kill has no preconditions.
+    check(unsafe { libc::kill(pid, libc::SIGTERM) } as isize).map(drop)
 }
 
 /// Memory page size and clock ticks a second, the units of `/proc`.

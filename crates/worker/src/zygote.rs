@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::log_lines::LogLines;
 use crate::marshal::{Names, Writer};
@@ -15,6 +16,9 @@ pub(crate) struct Zygote {
     output: Option<PipeReader>,
     pub(crate) lines: LogLines,
 }
+
+/// How long the zygote may take to end on request.
+const END_PATIENCE_MS: u32 = 30;
 
 /// What a zygote tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,13 +42,14 @@ impl Zygote {
         // Isolated: neither the environment nor the working directory decides what `import` finds; installed
         // packages stay importable. UTF-8 whatever the locale says.
         let child = Command::new(interpreter)
-            .args(["-I", "-X", "utf8", "-c", runtime::BOOT])
+            .args(["-I", "-X", "utf8", "-c", runtime::STUB, "mainspring-workers"])
             .stdin(Stdio::from(theirs))
             .stdout(write_end.try_clone()?)
             .stderr(write_end)
             .spawn()?;
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
-        // This fails when it has ended already. The end of the control socket tells so, and its output why.
+        // These fail when it has ended already. The end of the control socket tells so, and its output why.
+        let _ = sys::send_packet(zygote.control.as_fd(), runtime::BOOT.as_bytes(), &[]);
         let _ = sys::send_packet(zygote.control.as_fd(), &modules(), &[]);
         Ok(zygote)
     }
@@ -111,9 +116,17 @@ impl Zygote {
         self.output.take().map(OwnedFd::from)
     }
 
-    /// Ends the zygote, and with it (parent-death signal) every process it forked.
+    /// Ends the zygote, and with it every process it forked and whatever those have started.
     pub(crate) fn end(mut self) -> (OwnedFd, Option<OwnedFd>) {
-        // Both fail only when the process is gone already.
+        // It ends its workers' groups first, which takes it a moment; should it not, the parent-death signal still ends
+        // the workers themselves. All of this fails only when the process is gone already.
+        let _ = sys::terminate(&self.child);
+        for _ in 0..END_PATIENCE_MS {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         (self.control, self.output.map(OwnedFd::from))

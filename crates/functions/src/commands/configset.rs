@@ -21,6 +21,8 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
             Err(error) => call.reply.error(error.as_bytes()),
         }
     }
+    // What runs already may have a limit from now on.
+    engine.watch_limits(call.doors);
     Ok(Answer::Ready)
 }
 

@@ -352,7 +352,7 @@ mod tests {
         assert_eq!(stage.statistics(), (1, 0, 1, 0, Some("['no\\n']".into())));
         stage.command("RG.TRIGGER t");
         stage.done(WORKER, 2, vec![]);
-        assert_eq!(stage.statistics(), (2, 1, 1, 0, None));
+        assert_eq!(stage.statistics(), (2, 1, 1, 0, Some("['no\\n']".into())));
     }
 
     #[test]

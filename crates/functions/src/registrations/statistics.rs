@@ -25,10 +25,8 @@ pub(crate) enum Outcome<'a> {
 impl Statistics {
     pub(crate) fn ended(&mut self, outcome: Outcome, duration_us: u64) {
         match outcome {
-            Outcome::Succeeded => {
-                self.succeeded += 1;
-                self.last_error = None;
-            }
+            // The last error stays until the statistics are cleared: whoever looks later shall see it.
+            Outcome::Succeeded => self.succeeded += 1,
             Outcome::Failed(error) => {
                 self.failed += 1;
                 self.last_error = Some(error.into());
@@ -68,12 +66,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_success_clears_the_last_error() {
+    fn the_last_error_outlives_a_success() {
         let mut statistics = Statistics { triggered: 2, ..Statistics::default() };
         statistics.ended(Outcome::Failed("boom"), 0);
-        assert_eq!(statistics.last_error.as_deref(), Some("boom"));
         statistics.ended(Outcome::Succeeded, 3000);
-        assert_eq!(statistics.last_error, None);
+        assert_eq!(statistics.last_error.as_deref(), Some("boom"));
         assert_eq!((statistics.last_ms, statistics.average_of(3.0)), (3, 1.5));
     }
 

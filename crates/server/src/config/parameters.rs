@@ -30,6 +30,7 @@ pub(crate) enum Kind {
 }
 
 const COUNT: Kind = Kind::Integer { min: 0, max: i64::MAX };
+const POSITIVE: Kind = Kind::Integer { min: 1, max: i64::MAX };
 
 const fn parameter(
     name: &'static str,
@@ -45,7 +46,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("active-expire-effort", "1", Kind::Integer { min: 1, max: 10 }, true),
     // Accepted only as `no`: there is no log yet.
     parameter("appendonly", "no", Kind::Bool, false),
-    parameter("atomic-max-ms", "1000", Kind::Integer { min: 1, max: 3_600_000 }, false),
+    parameter("atomic-max-ms", "5000", POSITIVE, true),
     parameter("bind", "127.0.0.1 -::1", Kind::Text, false),
     parameter(
         "client-output-buffer-limit",
@@ -59,11 +60,12 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("databases", "16", Kind::Integer { min: 1, max: 16_384 }, false),
     parameter("dbfilename", "dump.rdb", Kind::Text, false),
     parameter("dir", ".", Kind::Text, false),
-    parameter("function-memory-bytes", "0", Kind::Memory, false),
-    parameter("function-queue-max", "100000", COUNT, false),
-    parameter("function-timeout-ms", "0", COUNT, false),
+    parameter("function-memory-bytes", "1073741824", Kind::Memory, true),
+    parameter("function-queue-max", "100000", POSITIVE, true),
+    parameter("function-results-bytes", "536870912", Kind::Memory, true),
+    parameter("function-timeout-ms", "3600000", COUNT, true),
     parameter("function-workers-warm", "2", Kind::Integer { min: 0, max: 64 }, false),
-    parameter("hash-max-listpack-entries", "128", COUNT, true),
+    parameter("hash-max-listpack-entries", "512", COUNT, true),
     parameter("hash-max-listpack-value", "64", COUNT, true),
     parameter("hz", "10", Kind::Integer { min: 1, max: 500 }, true),
     parameter("io-threads", "1", Kind::Integer { min: 1, max: 1 }, false),
@@ -92,7 +94,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     // No snapshots yet: these two are accepted and without effect.
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
-    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), false),
+    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
     parameter("requirepass", "", Kind::Text, true),
     // No snapshots yet: accepted and without effect.
     parameter("save", "", Kind::Text, true),
@@ -146,13 +148,25 @@ impl Kind {
                             .is_ok_and(|letter| keyspace::EventClass::from_letter(letter).is_some())
                 };
                 if value.chars().all(known) {
-                    return Ok(value.to_owned());
+                    return Ok(canonical_events(value));
                 }
                 Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into())
             }
             Kind::OutputLimits => canonical_output_limits(value),
         }
     }
+}
+
+/// In Redis' order, and `A` for all that it stands for.
+fn canonical_events(value: &str) -> String {
+    const ALL: &str = "g$lshzxetd";
+    let expanded = value.replace('A', ALL);
+    let chosen = |letters: &str| -> String {
+        letters.chars().filter(|letter| expanded.contains(*letter)).collect()
+    };
+    let classes = chosen(ALL);
+    let classes = if classes == ALL { "A" } else { &classes };
+    format!("{classes}{}", chosen("nKEm"))
 }
 
 fn canonical_output_limits(value: &str) -> Result<String, String> {
@@ -227,6 +241,14 @@ mod tests {
         assert_eq!(parse_memory("3gb"), Some(3 << 30));
         assert_eq!(parse_memory("x"), None);
         assert_eq!(parse_memory("9223372036854775807gb"), None);
+    }
+
+    #[test]
+    fn events_are_told_in_one_order() {
+        for (given, told) in [("KEA", "AKE"), ("nKg", "gnK"), ("txd", "xtd"), ("Eg$lshzxetd", "AE")]
+        {
+            assert_eq!(Kind::Events.canonical(given).as_deref(), Ok(told));
+        }
     }
 
     #[test]
