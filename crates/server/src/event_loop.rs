@@ -22,6 +22,7 @@ use crate::dispatch::{self, Outcome, dispatch};
 use crate::function_calls;
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
+use crate::snapshot;
 use crate::state::State;
 
 /// Sockets that one turn hears at most: thousands that come or go together must not make the others wait.
@@ -102,6 +103,7 @@ impl Server {
         let pidfile = config.text("pidfile").to_owned();
         let mut state = State::new(config, Clock::new(), seed, run_id);
         state.tcp_port = port;
+        snapshot::load(&mut state)?;
 
         let poll = Poll::new()?;
         let (stop, stop_handle) = StdUnixStream::pair()?;

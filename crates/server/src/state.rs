@@ -15,6 +15,7 @@ use crate::notify::Notifications;
 use crate::process;
 use crate::pubsub::PubSub;
 use crate::slowlog::SlowLog;
+use crate::snapshot::LastSave;
 use crate::statistics::Statistics;
 use crate::stopwatch::Stopwatch;
 
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) notifications: Notifications,
     pub(crate) statistics: Statistics,
     pub(crate) slowlog: SlowLog,
+    pub(crate) last_save: LastSave,
     pub(crate) stopwatch: Stopwatch,
     /// Clients that see every command.
     pub(crate) monitors: Vec<Slot>,
@@ -111,7 +113,8 @@ impl State {
     pub(crate) fn new(config: Config, clock: Clock, seed: u64, run_id: String) -> Self {
         let databases = config.number("databases") as usize;
         let mut keyspace = Keyspace::new(Options { databases, seed });
-        keyspace.set_now(clock.unix_ms());
+        let now_ms = clock.unix_ms();
+        keyspace.set_now(now_ms);
         keyspace.set_sink(crate::lazy_free::sink());
         let settings = Settings::of(&config);
         let gears = Gears::new(&config);
@@ -127,6 +130,7 @@ impl State {
             notifications: Notifications::default(),
             statistics: Statistics::default(),
             slowlog: SlowLog::default(),
+            last_save: LastSave::at_start(now_ms),
             stopwatch: Stopwatch::default(),
             monitors: Vec::new(),
             gears,

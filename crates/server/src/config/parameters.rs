@@ -96,14 +96,14 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("port", "6379", Kind::Integer { min: 0, max: 65_535 }, false),
     parameter("proto-max-bulk-len", "536870912", Kind::MemoryFrom(1 << 20), true),
     parameter("python", "python3", Kind::List, false),
-    // No snapshots yet: these two are accepted and without effect.
+    // Snapshots always have a checksum and are always compressed: these two are accepted and without effect.
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
     parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
     // A directory of wheels that scripts' requirements may be met from without a network.
     parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),
-    // No snapshots yet: accepted and without effect.
+    // Snapshots are saved by SAVE alone yet: accepted and without effect.
     parameter("save", "", Kind::SavePoints, true),
     parameter("set-max-intset-entries", "512", COUNT, true),
     parameter("set-max-listpack-entries", "128", COUNT, true),
