@@ -19,15 +19,16 @@ const PACKAGES: &str = "mainspring-python";
 
 impl Options {
     pub(crate) fn parse(args: &[&[u8]]) -> Result<Options, String> {
-        let mut options = Options {
-            engine: Config::default(),
-            pool: PoolSpec {
-                interpreters: vec!["python3".into()],
-                warm: WARM_DEFAULT,
-                // The server works in its `dir`, now; what packages are imported from must not depend on it.
-                packages: Packages { directory: path::absolute(PACKAGES).ok(), wheels: None },
-            },
-        };
+        // The server works in its `dir`, now; what packages are imported from must not depend on it.
+        let directory = path::absolute(PACKAGES).ok();
+        let mut engine = Config::default();
+        if let Some(directory) = &directory {
+            engine.load("PythonInstallationDir", &directory.to_string_lossy())?;
+        }
+        let packages = Packages { directory, wheels: None };
+        let interpreters = vec!["python3".into()];
+        let pool = PoolSpec { interpreters, warm: WARM_DEFAULT, packages };
+        let mut options = Options { engine, pool };
         let mut words = args.iter().map(|word| text(word));
         while let Some(name) = words.next() {
             let name = name?;
