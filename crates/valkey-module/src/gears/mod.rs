@@ -1,27 +1,24 @@
 //! The function engine in this server: the engine's two doors, and its place in the loop's turn.
 
+mod end;
+mod inside;
+mod turn;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
-use std::os::fd::{AsRawFd, RawFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use functions::host::{ClientId, Value};
-use functions::worker::{ExecutionId, FromWorker, WorkerId};
+use functions::worker::ExecutionId;
 use functions::{Answer, Doors, During, Engine, Inside};
-use worker::{Change, Interest, Pool};
+use worker::Pool;
 
-use crate::api::{self, Context, EventClasses, Readiness, Timer};
+use crate::api::{Context, EventClasses, Timer};
 use crate::calls::Calls;
 use crate::entry::BROKEN;
-use crate::host::{self, LentServer};
+use crate::host::LentServer;
 use crate::options::Options;
 use crate::{reply, value};
-
-/// What the engine may take of a turn before clients are served again.
-const BUDGET_US: u64 = 1000;
-
-/// How long a descriptor that the loop has no room for may wait.
-const UNWATCHED_INTERVAL_MS: i64 = 5;
 
 /// Functions that an event triggers run when its command is over; nobody waits for a suspended one.
 const DURING: During = During { cause: None, may_suspend: true };
@@ -285,237 +282,6 @@ impl Gears {
         let mut text = String::new();
         self.with_engine(|engine, doors| engine.info(doors, &mut text));
         text
-    }
-}
-
-/// Functions inside commands, and commands inside functions.
-impl Gears {
-    /// Runs a function inside the command that triggered it: nobody is served but whoever has the data, until it is over.
-    fn run_inside(&self, id: ExecutionId) -> Inside {
-        self.with_engine(|engine, doors| engine.begin_inside(doors, id));
-        loop {
-            match self.with_engine(|engine, _| engine.look_inside(id)) {
-                Some(Inside::Runs) => self.serve_borrower(),
-                Some(over) => return over,
-                None => return Inside::Over(format!("-{BROKEN}\r\n").into_bytes()),
-            }
-        }
-    }
-
-    /// Runs what keyspace events have triggered, one after the other.
-    pub(crate) fn run_triggered(&self) {
-        while let Some(id) = self.take_triggered() {
-            // What came of it stands in the registration's statistics.
-            let _ended = self.run_inside(id);
-        }
-    }
-
-    /// None while the engine runs: it comes back to them.
-    fn take_triggered(&self) -> Option<ExecutionId> {
-        self.ask(|_, _| self.triggered.borrow_mut().pop_front()).flatten()
-    }
-
-    /// Runs the calls of functions whose turn it is. One that would block answers as inside MULTI.
-    fn run_calls(&self) {
-        while let Some(Some(call)) = self.with_engine(Engine::next_call) {
-            let args: Vec<&[u8]> = call.args.iter().map(Vec::as_slice).collect();
-            let mut wire = Vec::new();
-            match host::about_connection(&args) {
-                Some(name) => {
-                    let refusal = format!("-ERR '{name}' is not allowed from a function\r\n");
-                    wire.extend_from_slice(refusal.as_bytes());
-                }
-                None => self.server.call(&args, &mut wire),
-            }
-            // As on servers that tell when a command is over: what it has triggered runs before its caller goes on.
-            self.run_triggered();
-            self.with_engine(|engine, doors| engine.answer_call(doors, call.name(), &wire));
-        }
-    }
-}
-
-/// The turn.
-impl Gears {
-    /// The loop is about to sleep: what workers said, what is due, some reading, then everything goes out.
-    pub(crate) fn turn(&self) {
-        let mut ready = self.ready.take();
-        ready.extend(&*self.unwatched.borrow());
-        self.receive(|pool, sink| {
-            for token in ready {
-                pool.ready(token, sink);
-            }
-            if pool.has_overdue() {
-                pool.overdue(sink);
-            }
-        });
-        self.tick_if_due();
-        self.run_triggered();
-        self.run_calls();
-        if self.ask(|engine, _| engine.has_work()) == Some(true) {
-            self.with_engine(|engine, doors| engine.work(doors, BUDGET_US));
-        }
-        self.flush();
-        self.serve_lease();
-        self.watch_descriptors();
-        self.set_timer();
-        self.stay_awake();
-    }
-
-    /// Takes messages out of the pool, then hands them to the engine.
-    fn receive(&self, read: impl FnOnce(&mut Pool, &mut dyn FnMut(WorkerId, FromWorker))) {
-        let mut messages = Vec::new();
-        self.with_pool(|pool| {
-            read(pool, &mut |worker, message| messages.push((worker, message)));
-        });
-        if messages.is_empty() {
-            return;
-        }
-        self.with_engine(|engine, doors| {
-            for (worker, message) in messages {
-                engine.from_worker(doors, worker, message);
-            }
-        });
-        self.run_calls();
-    }
-
-    fn tick_if_due(&self) {
-        let deadline_ms = self.ask(|engine, _| engine.next_deadline_ms()).flatten();
-        if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= unix_ms()) {
-            self.with_engine(Engine::tick);
-        }
-    }
-
-    fn flush(&self) {
-        let now_ms = unix_ms();
-        let said = self.with_pool(|pool| {
-            pool.flush(now_ms);
-            pool.take_log().collect::<Vec<_>>()
-        });
-        for (level, line) in said.into_iter().flatten() {
-            host::log(&self.server, level, &format!("GEARS: {line}"));
-        }
-    }
-
-    /// Nobody but one worker is served until it lets go of the data, dies or is cut off.
-    fn serve_lease(&self) {
-        while self.ask(|engine, _| engine.lease().is_some()) == Some(true) {
-            self.serve_borrower();
-        }
-        self.run_calls();
-        self.flush();
-    }
-
-    /// Serves the worker that has the data, until it has said something.
-    fn serve_borrower(&self) {
-        self.tick_if_due();
-        self.flush();
-        let lease = self.ask(|engine, _| Some((engine.lease()?, engine.next_deadline_ms())));
-        let Some((lease, deadline_ms)) = lease.flatten() else { return };
-        let left_ms = deadline_ms.unwrap_or(lease.until_ms) - unix_ms();
-        let left = Duration::from_millis(left_ms.clamp(0, 1000).unsigned_abs());
-        self.receive(|pool, sink| {
-            pool.wait_one(lease.worker, left, sink);
-        });
-    }
-
-    /// Tells the loop which descriptors of workers came, changed or went.
-    fn watch_descriptors(&self) {
-        for change in self.with_pool(Pool::take_changes).unwrap_or_default() {
-            match change {
-                Change::Watch { fd, token, interest } => {
-                    self.watch(fd, token, Readiness::Read);
-                    if interest == Interest::ReadWrite {
-                        self.watch(fd, token, Readiness::Write);
-                    }
-                }
-                Change::Modify { fd, token, interest: Interest::ReadWrite } => {
-                    self.watch(fd, token, Readiness::Write);
-                }
-                // Whatever was not watched need not be let go of, here and below.
-                Change::Modify { fd, interest: Interest::Read, .. } => {
-                    let _ = api::unwatch(fd, Readiness::Write);
-                }
-                Change::Forget { fd, token } => {
-                    let _ = api::unwatch(fd.as_raw_fd(), Readiness::Read);
-                    let _ = api::unwatch(fd.as_raw_fd(), Readiness::Write);
-                    self.unwatched.borrow_mut().remove(&token);
-                }
-            }
-        }
-    }
-
-    /// The loop has room for as many descriptors as `maxclients` says, and some more.
-    fn watch(&self, fd: RawFd, token: u64, readiness: Readiness) {
-        if api::watch(fd, token, readiness).is_err() && self.unwatched.borrow_mut().insert(token) {
-            self.server.log(
-                c"warning",
-                "The server's loop has no room for a worker's descriptor, so functions are slow; raise maxclients",
-            );
-        }
-    }
-
-    /// The loop shall not sleep past the engine's next deadline.
-    fn set_timer(&self) {
-        let deadline_ms = self.ask(|engine, _| engine.next_deadline_ms()).flatten();
-        let look_ms =
-            (!self.unwatched.borrow().is_empty()).then(|| unix_ms() + UNWATCHED_INTERVAL_MS);
-        let deadline_ms = [deadline_ms, look_ms].into_iter().flatten().min();
-        let timer = self.timer.get();
-        if deadline_ms == timer.map(|(at_ms, _)| at_ms) {
-            return;
-        }
-        if let Some((_, timer)) = timer {
-            self.server.stop_timer(timer);
-        }
-        self.timer.set(
-            deadline_ms.map(|at_ms| (at_ms, self.server.start_timer((at_ms - unix_ms()).max(0)))),
-        );
-    }
-
-    /// With work left, the loop looks after its clients and comes back at once.
-    fn stay_awake(&self) {
-        let has_work = self.ask(|engine, pool| {
-            engine.has_work() || engine.has_calls() || pool.has_overdue() || pool.has_unsent()
-        });
-        if has_work == Some(true) && !self.waking.get() {
-            self.waking.set(api::wake_loop().is_ok());
-        }
-    }
-}
-
-/// The end.
-impl Gears {
-    /// Before the server exits.
-    pub(crate) fn end(&self) {
-        self.stop(Seat::Ended);
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        matches!(*self.seat.borrow(), Seat::Ended)
-    }
-
-    /// Ends all workers, and lets go of the server's loop.
-    fn stop(&self, seat: Seat) {
-        self.with_pool(Pool::shutdown);
-        self.watch_descriptors();
-        if let Ok(mut before) = self.seat.try_borrow_mut() {
-            *before = seat;
-        }
-        self.wanted.set(EventClasses::NONE);
-        self.unwatched.borrow_mut().clear();
-        if let Some((_, timer)) = self.timer.take() {
-            self.server.stop_timer(timer);
-        }
-    }
-
-    /// After a panic: everybody who waits is answered, and the server goes on without functions.
-    pub(crate) fn give_up(&self) {
-        self.stop(Seat::Broken);
-        self.calls.close_all();
-        self.triggered.borrow_mut().clear();
-        for call in self.calls.waiting() {
-            self.calls.answer(call, format!("-{BROKEN}\r\n").as_bytes());
-        }
     }
 }
 
