@@ -202,20 +202,18 @@ fn a_key_event_runs_the_functions_that_asked_for_it() {
         host.say(&["SET", "user:1", "v"]);
         host.say(&["SET", "other", "v"]);
         host.eventually(&["LRANGE", "seen", "0", "-1"], r#"["set user:1 v"]"#);
+        // One after the other: functions of different events run side by side.
         host.say(&["DEL", "user:1"]);
+        host.eventually(&["LRANGE", "seen", "1", "-1"], r#"["del user:1 None"]"#);
         host.say(&["GET", "user:2"]);
-        host.eventually(
-            &["LRANGE", "seen", "1", "-1"],
-            r#"["del user:1 None", "keymiss user:2 None"]"#,
-        );
+        host.eventually(&["LRANGE", "seen", "2", "-1"], r#"["keymiss user:2 None"]"#);
         host.say(&["SELECT", "1"]);
         host.say(&["SET", "user:9", "other database"]);
         host.say(&["SELECT", "0"]);
-        host.say(&["SET", "user:3", "v", "PX", "1"]);
-        host.eventually(
-            &["LRANGE", "seen", "3", "-1"],
-            r#"["set user:3 v", "expired user:3 None"]"#,
-        );
+        host.say(&["SET", "user:3", "v"]);
+        host.eventually(&["LRANGE", "seen", "3", "-1"], r#"["set user:3 v"]"#);
+        host.say(&["PEXPIRE", "user:3", "1"]);
+        host.eventually(&["LRANGE", "seen", "4", "-1"], r#"["expired user:3 None"]"#);
     });
 }
 
