@@ -7,11 +7,20 @@ import io
 import pstats
 import sys
 import types
-from threading import Thread
+from threading import Lock, Thread
 
-from . import builder, futures, session
+from . import builder, futures, session, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped
-from .protocol import ATOMIC_BEGIN, ATOMIC_END, CONFIG_GET, EXECUTE, LOG
+from .protocol import (
+    ATOMIC_BEGIN,
+    ATOMIC_END,
+    CALL_NEXT,
+    CONFIG_GET,
+    EXECUTE,
+    GET_COMMAND,
+    LOG,
+    OVERRIDE_REPLY,
+)
 
 LEVELS = ("debug", "verbose", "notice", "warning")
 
@@ -22,11 +31,15 @@ def execute(*args):
         return []
     if not isinstance(args[0], str):
         raise GearsError("the given command must be a string")
-    wire = [bytes(arg) if isinstance(arg, (bytes, bytearray)) else str(arg).encode() for arg in args]
+    wire = wire_arguments(args)
     desk = session.current.desk
     execution = desk.seat().execution
     number = None if execution is None else execution.number
     return desk.ask(lambda token: (EXECUTE, token, number, wire))
+
+
+def wire_arguments(args):
+    return [bytes(arg) if isinstance(arg, (bytes, bytearray)) else str(arg).encode() for arg in args]
 
 
 class PyAtomic:
@@ -37,7 +50,9 @@ class PyAtomic:
         seat = desk.seat()
         if seat.atomic is not None:
             raise GearsError("Already inside an atomic block")
-        desk.ask(lambda token: (ATOMIC_BEGIN, token))
+        execution = seat.execution
+        number = None if execution is None else execution.number
+        desk.ask(lambda token: (ATOMIC_BEGIN, token, number))
         seat.atomic = self
         return self
 
@@ -132,7 +147,32 @@ def registerGearsThread():
 
 def isAsyncAllow():
     step = session.current.desk.seat().step
-    return step is not None and step is not futures.REFUSES
+    return step is not None and step is not futures.REFUSES and step.execution.may_suspend
+
+
+def call_next(*args):
+    """In a command hook: runs the next older hook, or the command itself, with these arguments."""
+    desk = session.current.desk
+    number = desk.execution_number()
+    wire = wire_arguments(args)
+    return desk.ask(lambda token: (CALL_NEXT, token, number, wire))
+
+
+def get_command():
+    """The command that triggered this function of `register(commands=...)`, as a list."""
+    desk = session.current.desk
+    number = desk.execution_number()
+    return desk.ask(lambda token: (GET_COMMAND, token, number))
+
+
+def override_reply(*args):
+    """Answers the client of the command that triggered this function, in the command's place."""
+    if len(args) != 1:
+        raise GearsError("Override reply must get a single argument")
+    desk = session.current.desk
+    number = desk.execution_number()
+    value = values.record(args[0])
+    desk.ask(lambda token: (OVERRIDE_REPLY, token, number, value))
 
 
 def unsupported(name):
@@ -144,19 +184,39 @@ def unsupported(name):
 
 
 registerTE = unsupported("registerTE")
-call_next = unsupported("call_next")
-get_command = unsupported("get_command")
-override_reply = unsupported("override_reply")
 
 
 class RunFuture:
-    """What run() returns."""
+    """What run() returns: coroutines await its results and errors."""
 
-    def __init__(self, execution):
+    def __init__(self, execution, is_in_script):
         self.execution = execution
+        self.is_in_script = is_in_script
+        self.lock = Lock()
+        self.outcome = None
+        self.waiting = []
+
+    def settle(self, outcome):
+        with self.lock:
+            self.outcome = outcome
+            waiting, self.waiting = self.waiting, []
+        for future in waiting:
+            future.get_loop().call_soon_threadsafe(settle, future, outcome)
 
     def __await__(self):
-        raise GearsError("awaiting run() is not supported by this server")
+        if self.is_in_script:
+            raise GearsError("run() of a script body can not be awaited: its results are the script's reply")
+        with self.lock:
+            if self.outcome is not None:
+                return self.outcome
+            future = asyncio.get_running_loop().create_future()
+            self.waiting.append(future)
+        return (yield from future.__await__())
+
+
+def settle(future, outcome):
+    if not future.done():
+        future.set_result(outcome)
 
 
 def createKeysOnlyReader(pattern="*", count=1000, noScan=False, patternGenerator=None):
@@ -284,10 +344,14 @@ def install():
         Thread=Thread,
         str=str,
     )
+    offer_cloudpickle(main)
+
+
+def offer_cloudpickle(names):
     try:
         import cloudpickle
 
-        main["cloudpickle"] = cloudpickle
+        names["cloudpickle"] = cloudpickle
     except ImportError:
         pass
 

@@ -1,7 +1,7 @@
-# Started with `python -c`: takes the runtime's sources over standard input, a packet socket, and becomes the zygote.
+# Run by the stub that `python -c` is given, with `control`, the packet socket that is its standard input: takes the
+# runtime's sources from there and becomes the zygote.
 import linecache
 import marshal
-import socket
 import sys
 
 
@@ -28,7 +28,6 @@ class Sources:
         exec(compile(source, spec.origin, "exec"), module.__dict__)
 
 
-control = socket.socket(fileno=0)
 sys.meta_path.insert(0, Sources(marshal.loads(control.recv(1 << 20))))
 # Python 3.13 keeps this text as the source of "<string>", the name under which sessions compile their scripts.
 linecache.cache.clear()

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from contextvars import ContextVar
 from queue import SimpleQueue
 from threading import Lock, get_ident
 
@@ -32,6 +33,9 @@ FLUSH_S = 0.0005
 IDLE_MAX = 4
 
 EMPTY = object()
+
+# The number of the execution that a coroutine belongs to.
+CURRENT = ContextVar("execution", default=None)
 
 
 class Seat:
@@ -81,6 +85,8 @@ class Desk:
         self.leader = None
         self.seats = []
         self.work = deque()
+        # Jobs that a command of a client waits for: a thread takes them up whatever the others do.
+        self.urgent = deque()
         self.idle = 0
         self.busy = 0
         self.bell = SimpleQueue()
@@ -120,7 +126,8 @@ class Desk:
                 if self.leader is None:
                     self.leader = seat
                 leads = self.leader is seat
-                runs = bool(work) and self.busy < self.limit
+                urgent = self.urgent.popleft() if self.urgent else None
+                runs = urgent is not None or (bool(work) and self.busy < self.limit)
                 if runs:
                     self.busy += 1
                     seat.counted = True
@@ -133,7 +140,12 @@ class Desk:
                         self.seats.remove(seat)
                         return
                     self.idle += 1
-            if runs:
+            if urgent is not None:
+                job, argument = urgent
+                seat.turn += 1
+                job(seat, argument)
+                self.rest(seat)
+            elif runs:
                 self.work_off(seat)
             elif leads:
                 self.dispatch(self.channel.receive())
@@ -154,6 +166,9 @@ class Desk:
             if seat.out and clock() - flushed > FLUSH_S:
                 self.flush(seat)
                 flushed = clock()
+        self.rest(seat)
+
+    def rest(self, seat):
         with self.gate:
             self.busy -= 1
             seat.counted = False
@@ -165,8 +180,12 @@ class Desk:
         if self.idle:
             self.idle -= 1
             self.bell.put(None)
-        else:
+            return
+        try:
             threading.Thread(target=self.serve, name="executor", daemon=True).start()
+        except RuntimeError:
+            # No memory for another stack: what is to be done waits for a thread that there is.
+            pass
 
     def wake_watcher(self):
         with self.gate:
@@ -225,6 +244,10 @@ class Desk:
         """Queues a job, called with the seat of its thread; from within dispatch, by the thread that leads."""
         self.work.append((job, argument))
 
+    def add_urgent(self, job, argument):
+        """Queues a job that a command waits for; from within dispatch."""
+        self.urgent.append((job, argument))
+
     def post(self, job, argument):
         """Queues a job from any thread and sees to it that it is run. Under the gate."""
         self.work.append((job, argument))
@@ -239,6 +262,11 @@ class Desk:
         except AttributeError:
             seat = self.here.seat = Seat(guest=True)
             return seat
+
+    def execution_number(self):
+        """The execution that this thread or coroutine belongs to, if any."""
+        execution = self.seat().execution
+        return CURRENT.get() if execution is None else execution.number
 
     def say(self, message):
         """Sends a message with the next flush of the thread: at the end of its batch."""
@@ -274,7 +302,7 @@ class Desk:
             if not leads:
                 self.waiting.append(slot)
             # What remains of this thread's batch must not wait with it.
-            if self.work and self.busy < self.limit:
+            if self.urgent or (self.work and self.busy < self.limit):
                 self.ring()
         if seat.out:
             seat.out.append(message(token))
@@ -286,9 +314,9 @@ class Desk:
         # Without an answer the lock was opened to pass the lead.
         while slot.outcome is EMPTY:
             self.dispatch(self.channel.receive())
-            if self.work:
+            if self.urgent or self.work:
                 with self.gate:
-                    if self.work and self.busy < self.limit:
+                    if self.urgent or (self.work and self.busy < self.limit):
                         self.ring()
         with self.gate:
             if counted:

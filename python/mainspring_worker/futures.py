@@ -9,6 +9,8 @@ from .errors import GearsError
 
 # Said by a seat whose callback may not suspend its record.
 REFUSES = object()
+# Said where a command waits and nobody may go on after it: inside MULTI, scripts and other functions' commands.
+REFUSAL = "Creating async record is not allowed"
 
 
 class PyFuture:
@@ -22,6 +24,8 @@ class PyFuture:
             raise GearsError("Future object can only be created inside certain execution steps")
         if entry is REFUSES:
             raise GearsError("Step does not support async")
+        if not entry.execution.may_suspend:
+            raise GearsError(REFUSAL)
         if entry.future_made:
             raise GearsError("Can not create async record twice on the same step")
         entry.future_made = True

@@ -1,6 +1,6 @@
 """The numbers that lead each message: docs/worker-protocol.md has their shapes."""
 
-SESSION, SCRIPT, LOAD, OPEN, FEED, INVOKE, ABORT, ANSWER, FORGET = range(9)
+SESSION, SCRIPT, LOAD, OPEN, FEED, INVOKE, ABORT, ANSWER, FORGET, INVOKE_INSIDE, HAND_BACK = range(11)
 
 (
     SCRIPT_DONE,
@@ -13,4 +13,8 @@ SESSION, SCRIPT, LOAD, OPEN, FEED, INVOKE, ABORT, ANSWER, FORGET = range(9)
     ATOMIC_END,
     CONFIG_GET,
     LOG,
-) = range(1, 11)
+    SUSPENDED,
+    CALL_NEXT,
+    GET_COMMAND,
+    OVERRIDE_REPLY,
+) = range(1, 15)

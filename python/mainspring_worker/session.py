@@ -1,8 +1,10 @@
 """A session: one script's world in this process, and what the server asks of it."""
 
+import sys
 import threading
+from weakref import WeakValueDictionary
 
-from . import api, builder, channel, desk, pickling, values
+from . import api, builder, channel, desk, packages, pickling, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -11,7 +13,9 @@ from .protocol import (
     ANSWER,
     FEED,
     FORGET,
+    HAND_BACK,
     INVOKE,
+    INVOKE_INSIDE,
     LOAD,
     LOADED,
     OPEN,
@@ -50,6 +54,14 @@ class Session:
         self.doomed = set()
         self.numbers = 0
         self.lock = threading.Lock()
+        # Runs in steps that are not over: their futures, while somebody has them, and their functions.
+        self.runs = WeakValueDictionary()
+        self.run_functions = {}
+        # The outcomes of runs that were over before their future was known, while any is being started.
+        self.handed = {}
+        self.starting = 0
+        # The thread of the script body.
+        self.script_seat = None
         desk.on_tick = self.stop_aborted
 
     def dispatch(self, messages):
@@ -68,6 +80,10 @@ class Session:
             elif kind == ANSWER:
                 _, token, success, value, marked = message
                 self.desk.answer(token, success, values.revive(value) if marked else value)
+            elif kind == INVOKE_INSIDE:
+                self.desk.add_urgent(self.invoke_inside, message)
+            elif kind == HAND_BACK:
+                self.hand_back(*message[1:])
             elif kind == OPEN:
                 self.open(*message[1:])
             elif kind == SCRIPT:
@@ -83,8 +99,11 @@ class Session:
             else:
                 raise RuntimeError("message %r is unknown" % (kind,))
 
-    def begin(self, name, threads, memory_bytes_max):
+    def begin(self, name, threads, memory_bytes_max, sites):
         self.name = name
+        if sites and "cloudpickle" in packages.use(sites):
+            for names in (sys.modules["__main__"].__dict__, self.globals):
+                api.offer_cloudpickle(names)
         self.desk.limit = threads
         name_process("py:" + name)
         if memory_bytes_max is not None:
@@ -93,10 +112,12 @@ class Session:
     def script(self, seat, message):
         _, code = message
         error = None
+        self.script_seat = seat
         try:
             exec(compile(code, "<string>", "exec"), self.globals)
         except BaseException as raised:
             error = error_text(raised)
+        self.script_seat = None
         seat.out.append((SCRIPT_DONE, error))
         # A session mostly begins with one: its answer should not share the fate of what follows.
         self.desk.flush(seat)
@@ -114,12 +135,45 @@ class Session:
         number = self.add_function(function)
         kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
         described = function.described()
+        is_in_script = self.desk.seat() is self.script_seat
+        with self.lock:
+            self.starting += 1
         try:
             execution = self.desk.ask(lambda token: (RUN, token, number, described, kwargs))
+            future = api.RunFuture(execution, is_in_script)
+            if not is_in_script:
+                self.know_run(int(execution.rpartition("-")[2]), number, future)
         except GearsError:
             del self.functions[number]
             raise
-        return api.RunFuture(execution)
+        finally:
+            with self.lock:
+                self.starting -= 1
+                if self.starting == 0:
+                    self.handed.clear()
+        return future
+
+    def know_run(self, execution, function, future):
+        with self.lock:
+            outcome = self.handed.pop(execution, None)
+            if outcome is None:
+                self.runs[execution] = future
+                self.run_functions[execution] = function
+                return
+        self.functions.pop(function, None)
+        future.settle(outcome)
+
+    def hand_back(self, execution, errors, results, marked):
+        """A run in a step is over."""
+        outcome = [values.revive(results) if marked else results, errors]
+        with self.lock:
+            function = self.run_functions.pop(execution, None)
+            future = self.runs.pop(execution, None)
+            if function is None and self.starting:
+                self.handed[execution] = outcome
+        self.functions.pop(function, None)
+        if future is not None:
+            future.settle(outcome)
 
     def register(self, function, kwargs):
         on_registered = kwargs.pop("onRegistered", None)
@@ -202,6 +256,21 @@ class Session:
             execution.add_batch(records, True, marked)
         else:
             execution.run_batch(seat, records, True, marked)
+
+    def invoke_inside(self, seat, message):
+        """A command waits for it, and for nothing else."""
+        _, number, function, may_suspend, records, marked = message
+        found = self.functions.get(function)
+        if found is not None:
+            found.prepare()
+        if found is None or not found.suspendable:
+            self.invoke(seat, (INVOKE, number, function, records, marked))
+            return
+        execution = self.executions[number] = SuspendableExecution(number, self.desk, found.steps, self.end)
+        if number in self.doomed:
+            self.doomed.discard(number)
+            execution.aborted = True
+        execution.run_inside(seat, records, marked, may_suspend)
 
     def refuse(self, seat, refused):
         number, function = refused

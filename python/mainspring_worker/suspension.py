@@ -12,9 +12,10 @@ from functools import partial
 from time import perf_counter_ns
 
 from . import pickling, steps
+from .desk import CURRENT
 from .errors import GearsForceStopped, error_text
-from .futures import REFUSES, PyFuture, loop
-from .protocol import PROGRESS
+from .futures import REFUSAL, REFUSES, PyFuture, loop
+from .protocol import PROGRESS, SUSPENDED
 from .values import portable, revive
 
 WAIT = object()
@@ -66,6 +67,9 @@ class SuspendableExecution:
         self.scheduled = False
         self.kicked = False
         self.tasks = set()
+        self.may_suspend = True
+        # A command waits for it, and the server is told when it is left before it is over.
+        self.inside = False
         flow = self.source()
         for step in described:
             if step.kind not in steps.PASSED_THROUGH:
@@ -77,6 +81,15 @@ class SuspendableExecution:
     def add_batch(self, records, last, marked):
         self.batches.append((revive(records) if marked else records, last))
         self.kick()
+
+    def run_inside(self, seat, records, marked, may_suspend):
+        """Runs it here and now, for a command that waits."""
+        self.may_suspend = may_suspend
+        self.inside = True
+        with self.desk.gate:
+            self.batches.append((revive(records) if marked else records, True))
+            self.kicked = self.scheduled = True
+        self.resume(seat, None)
 
     def kick(self):
         with self.desk.gate:
@@ -119,6 +132,9 @@ class SuspendableExecution:
         if raised is not None:
             self.fail(error_text(raised))
             self.over = True
+        if self.inside and not self.over:
+            self.inside = False
+            seat.out.append((SUSPENDED, self.number))
         self.tell(seat, results, started)
 
     def tell(self, seat, results, started):
@@ -180,8 +196,15 @@ class SuspendableExecution:
             seat.step = None
         if isinstance(value, PyFuture):
             value.entry = entry
+        elif inspect.iscoroutine(value) and not self.may_suspend:
+            value.close()
+            entry.failed = REFUSAL
+            entry.settled = True
         elif inspect.iscoroutine(value):
+            # A task runs in the context of the thread that made it.
+            outer = CURRENT.set(self.number)
             task = asyncio.run_coroutine_threadsafe(value, loop())
+            CURRENT.reset(outer)
             self.tasks.add(task)
             task.add_done_callback(partial(self.returned, entry))
         else:

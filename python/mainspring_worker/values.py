@@ -61,6 +61,13 @@ def is_plain(value, depth=0):
     return False
 
 
+def record(value):
+    """One record for a reply: what marshal does not carry is shown by a fixed text, and so is None."""
+    if type(value) is list:
+        return [record(item) for item in value]
+    return value if is_plain(value) else None
+
+
 def opaque(value, dumps):
     try:
         return dumps(value)

@@ -1,6 +1,7 @@
 //! The project's chores. `cargo xtask` without a name lists them.
 
 mod arrows;
+mod bench;
 mod ci;
 mod phase;
 mod prerequisites;
@@ -17,15 +18,19 @@ cargo xtask <chore>
 
   test    set up what the tests need, build the server, run every test
   venvs   only make the virtual environments of the client tests
+  bench   measure beside redis-server; `cargo xtask bench --help` lists its options
   arrows  check which crate may know which, and what sources may not contain
   ci      fmt, clippy, arrows, test, doc";
 
 fn main() -> ExitCode {
-    let chore = std::env::args().nth(1).unwrap_or_default();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (chore, rest) =
+        arguments.split_first().map_or(("", &[][..]), |(chore, rest)| (chore.as_str(), rest));
     let mut phases = Phases::default();
-    let outcome = match chore.as_str() {
+    let outcome = match chore {
         "test" => test::run(&mut phases),
         "venvs" => phases.run("venvs", venvs::make),
+        "bench" => bench::run(&mut phases, rest),
         "arrows" => phases.run("arrows", arrows::check),
         "ci" => ci::run(&mut phases),
         _ => Err(USAGE.into()),

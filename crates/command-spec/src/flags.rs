@@ -31,7 +31,7 @@ flags! {
     NO_AUTH = 10, "no_auth";
     MAY_REPLICATE = 11, "may_replicate";
     MOVABLE_KEYS = 12, "movablekeys";
-    /// Runs at once, even between MULTI and EXEC.
+    /// Not between MULTI and EXEC.
     NO_MULTI = 13, "no_multi";
     SKIP_MONITOR = 14, "skip_monitor";
     SKIP_SLOWLOG = 15, "skip_slowlog";
@@ -44,6 +44,10 @@ flags! {
 impl Flags {
     pub const fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    pub const fn intersects(self, other: Flags) -> bool {
+        self.0 & other.0 != 0
     }
 
     pub const fn and(self, other: Flags) -> Flags {

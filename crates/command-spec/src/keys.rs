@@ -21,6 +21,8 @@ pub enum Keys {
     },
     /// SORT's: the first argument, and the one after the last STORE. The keys that its patterns make cannot be told.
     FirstAndStore,
+    /// GEORADIUS's: the first argument, and the one after the last STORE or STOREDIST from this position on.
+    FirstAndStoreFrom(usize),
 }
 
 /// Why a command's keys cannot be told.
@@ -74,6 +76,16 @@ impl Keys {
                 let first = Keys::First.positions(request)?;
                 Ok(first.into_iter().chain(store_position(request)).collect())
             }
+            Keys::FirstAndStoreFrom(from) => {
+                let first = Keys::First.positions(request)?;
+                let is_store = |word: &[u8]| {
+                    word.eq_ignore_ascii_case(b"store") || word.eq_ignore_ascii_case(b"storedist")
+                };
+                // The last word cannot be followed by a key.
+                let options = from..request.len().saturating_sub(1);
+                let store = options.rev().find(|&at| is_store(request[at]));
+                Ok(first.into_iter().chain(store.map(|at| at + 1)).collect())
+            }
         }
     }
 
@@ -81,7 +93,7 @@ impl Keys {
     pub fn legacy(self) -> (i64, i64, i64) {
         match self {
             Keys::None | Keys::AfterStreams { .. } => (0, 0, 0),
-            Keys::First | Keys::FirstAndStore => (1, 1, 1),
+            Keys::First | Keys::FirstAndStore | Keys::FirstAndStoreFrom(_) => (1, 1, 1),
             Keys::Range { first, last, step } => (first as i64, i64::from(last), step as i64),
             Keys::Counted { also: Some(at), .. } => (at as i64, at as i64, 1),
             Keys::Counted { also: None, .. } => (0, 0, 0),
@@ -89,7 +101,13 @@ impl Keys {
     }
 
     pub const fn are_movable(self) -> bool {
-        matches!(self, Keys::Counted { .. } | Keys::AfterStreams { .. } | Keys::FirstAndStore)
+        matches!(
+            self,
+            Keys::Counted { .. }
+                | Keys::AfterStreams { .. }
+                | Keys::FirstAndStore
+                | Keys::FirstAndStoreFrom(_)
+        )
     }
 }
 
@@ -148,6 +166,16 @@ mod tests {
             Ok(vec![1, 7])
         );
         assert_eq!(positions(Keys::FirstAndStore, "sort a by store"), Ok(vec![1]));
+    }
+
+    #[test]
+    fn what_is_found_on_a_map_may_be_stored() {
+        let keys = Keys::FirstAndStoreFrom(5);
+        assert_eq!(positions(keys, "georadiusbymember g store 1 m asc"), Ok(vec![1]));
+        assert_eq!(
+            positions(keys, "georadiusbymember g m 1 m store d STOREDIST e"),
+            Ok(vec![1, 8])
+        );
     }
 
     #[test]

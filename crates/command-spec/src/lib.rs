@@ -11,5 +11,5 @@ mod syntax;
 pub use args::{ArgError, Args};
 pub use flags::Flags;
 pub use keys::{KeyError, Keys};
-pub use spec::{Arity, CommandSpec, Group};
+pub use spec::{ACL_CATEGORIES, Arity, CommandSpec, Group};
 pub use syntax::{Argument, ArgumentKind, parse_syntax};

@@ -90,6 +90,31 @@ impl Group {
     }
 }
 
+/// All that [`CommandSpec::acl_categories`] may name, in Redis' order.
+pub const ACL_CATEGORIES: &[&str] = &[
+    "@keyspace",
+    "@read",
+    "@write",
+    "@set",
+    "@sortedset",
+    "@list",
+    "@hash",
+    "@string",
+    "@bitmap",
+    "@hyperloglog",
+    "@geo",
+    "@stream",
+    "@pubsub",
+    "@admin",
+    "@fast",
+    "@slow",
+    "@blocking",
+    "@dangerous",
+    "@connection",
+    "@transaction",
+    "@scripting",
+];
+
 /// Everything a command says of itself.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandSpec {
@@ -99,6 +124,11 @@ pub struct CommandSpec {
     pub arity: Arity,
     pub flags: Flags,
     pub keys: Keys,
+    /// What is done with the keys, as COMMAND says it: for each in their order, the last standing for all that follow.
+    /// Empty: what a command that only reads, or changes what it reads, does.
+    pub key_flags: &'static [&'static str],
+    /// ACL categories in place of the one that the group brings.
+    pub categories: Option<&'static [&'static str]>,
     /// The Redis version that brought it.
     pub since: &'static str,
     pub summary: &'static str,
@@ -119,6 +149,8 @@ impl CommandSpec {
             arity,
             flags: Flags::NONE,
             keys: Keys::None,
+            key_flags: &[],
+            categories: None,
             since: "1.0.0",
             summary,
             syntax: "",
@@ -138,6 +170,26 @@ impl CommandSpec {
         self
     }
 
+    pub const fn key_flags(mut self, flags: &'static [&'static str]) -> Self {
+        self.key_flags = flags;
+        self
+    }
+
+    /// In place of the ACL category that the group brings.
+    pub const fn categories(mut self, categories: &'static [&'static str]) -> Self {
+        self.categories = Some(categories);
+        self
+    }
+
+    /// What is done with the key that comes `nth`, counted from 0.
+    pub fn flags_of_key(&self, nth: usize) -> &'static str {
+        match self.key_flags.get(nth).or(self.key_flags.last()) {
+            Some(flags) => flags,
+            None if self.flags.contains(Flags::READONLY) => "RO access",
+            None => "RW access update",
+        }
+    }
+
     pub const fn since(mut self, version: &'static str) -> Self {
         self.since = version;
         self
@@ -148,6 +200,7 @@ impl CommandSpec {
         self
     }
 
+    /// In the order of [`ACL_CATEGORIES`].
     pub fn acl_categories(&self) -> Vec<&'static str> {
         let mut categories = Vec::new();
         let by_flag = [
@@ -163,7 +216,13 @@ impl CommandSpec {
             }
         }
         categories.push(if self.flags.contains(Flags::FAST) { "@fast" } else { "@slow" });
-        categories.extend(self.group.acl_category());
+        match self.categories {
+            Some(own) => categories.extend_from_slice(own),
+            None => categories.extend(self.group.acl_category()),
+        }
+        let place = |category: &&str| ACL_CATEGORIES.iter().position(|name| name == category);
+        categories.sort_by_key(place);
+        categories.dedup();
         categories
     }
 }

@@ -161,9 +161,25 @@ impl Parser<'_> {
         if alternatives.len() == 1 {
             return alternatives.remove(0);
         }
-        let name = alternatives[0].name.clone();
-        group(&name, ArgumentKind::OneOf, alternatives)
+        group(&name_of_choice(&alternatives), ArgumentKind::OneOf, alternatives)
     }
+}
+
+/// What Redis calls a choice, which its alternatives do not say; any other is called as its first alternative.
+fn name_of_choice(alternatives: &[Argument]) -> String {
+    let first = &alternatives[0];
+    let name = match first.token.as_deref() {
+        Some("NX" | "XX") => "condition",
+        Some("GT" | "LT") => "comparison",
+        Some("EX" | "PX") => "expiration",
+        Some("LEFT" | "BEFORE") => "where",
+        Some("ASC" | "DESC") => "order",
+        Some("SUM") => "aggregate",
+        Some("MAXLEN") => "strategy",
+        Some("M") => "unit",
+        _ => &first.name,
+    };
+    name.to_owned()
 }
 
 fn is_token(word: &str) -> bool {
@@ -206,9 +222,9 @@ mod tests {
             [
                 ("key", "key", false),
                 ("value", "string", false),
-                ("nx", "oneof", true),
+                ("condition", "oneof", true),
                 ("get", "pure-token", true),
-                ("seconds", "oneof", true)
+                ("expiration", "oneof", true)
             ]
         );
         assert_eq!(arguments[4].children[1].token.as_deref(), Some("PX"));

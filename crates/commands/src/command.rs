@@ -14,7 +14,7 @@ pub struct Command {
 /// Why a command cannot answer yet: it waits for one of these keys to change.
 ///
 /// The caller either lets the client wait, and runs the request again when a key changed, or (inside MULTI, a script or a
-/// function) answers with `absence` at once.
+/// function) answers with `refusal` at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wait {
     pub keys: Vec<Vec<u8>>,
@@ -22,14 +22,26 @@ pub struct Wait {
     pub deadline_ms: Option<i64>,
     /// The reply when the time is over.
     pub absence: Absence,
+    /// The reply where nobody may wait.
+    pub refusal: Absence,
     /// The request to run again, where it must not be the one that was given: `$` has become an id by then.
     pub retry: Option<Vec<Vec<u8>>>,
+}
+
+impl Wait {
+    /// The wait of a command that answers with an array.
+    pub fn for_array(keys: Vec<Vec<u8>>, deadline_ms: Option<i64>) -> Wait {
+        let absence = Absence::NullArray;
+        Wait { keys, deadline_ms, absence, refusal: absence, retry: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
     Null,
     NullArray,
+    /// Nothing was counted.
+    Zero,
 }
 
 impl Absence {
@@ -37,6 +49,7 @@ impl Absence {
         match self {
             Absence::Null => reply.null(),
             Absence::NullArray => reply.null_array(),
+            Absence::Zero => reply.integer(0),
         }
     }
 }

@@ -3,15 +3,19 @@
 //! A command reads its arguments, acts on a database and writes its reply. It knows no client, no socket, no clock but
 //! the database's and no randomness but what it is handed.
 
+mod big_integer;
 mod bitmap;
 mod command;
 mod count_option;
 mod decimal;
 mod error;
 mod expire_option;
+mod extended;
 mod generic;
+mod geo;
 pub mod glob;
 mod hash;
+mod hyperloglog;
 mod list;
 mod reply;
 mod scan_option;
@@ -34,7 +38,9 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
     [
         bitmap::COMMANDS,
         generic::COMMANDS,
+        geo::COMMANDS,
         hash::COMMANDS,
+        hyperloglog::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
         sorted_set::COMMANDS,

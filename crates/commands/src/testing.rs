@@ -54,7 +54,7 @@ fn run_one_as(keyspace: &mut Keyspace, line: &str, protocol: Protocol) -> Reply 
         let mut reply = ReplyWriter::new(&mut out, protocol);
         match halt {
             Halt::Error(error) => reply.error(error.to_string().as_bytes()),
-            Halt::Wait(wait) => wait.absence.write(&mut reply),
+            Halt::Wait(wait) => wait.refusal.write(&mut reply),
         }
     }
     let (reply, len) = read_reply(&out).expect("a well-formed reply").expect("a whole reply");

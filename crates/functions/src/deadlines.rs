@@ -25,7 +25,7 @@ pub(crate) enum Due {
     Limits,
     /// An execution that was asked to stop should have stopped.
     Kill(ExecutionId),
-    /// An atomic block has held the data for atomic-max-ms.
+    /// A worker has had the data to itself for atomic-max-ms.
     Lease,
 }
 
@@ -43,7 +43,7 @@ impl Engine {
                 Due::Restart(session) => self.restart_session(doors, session),
                 Due::Limits => self.check_limits(doors),
                 Due::Kill(id) => self.kill_if_running(doors, id),
-                Due::Lease => self.cut_off_lease(doors),
+                Due::Lease => self.cut_off_leases(doors),
             }
         }
     }
@@ -91,7 +91,7 @@ impl Engine {
                     late_sessions.push((*number, "functions took to be restored"));
                 }
             }
-            for id in session.order.iter().take(threads).chain(&session.batches) {
+            for id in session.order.iter().take(threads).chain(&session.beside_queue) {
                 anything_runs = true;
                 let execution = &self.executions[id];
                 if execution.stop.is_none() && execution.started_us.is_some_and(is_late) {
@@ -120,6 +120,8 @@ impl Engine {
             return;
         }
         execution.stop = Some(stop);
+        self.cancel_calls_of(doors, id);
+        let Some(execution) = self.executions.get_mut(&id) else { return };
         let is_with_worker = execution.batch().is_none_or(|batch| {
             batch.walk = crate::readers::Walk::Over;
             batch.opened

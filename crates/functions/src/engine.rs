@@ -11,19 +11,22 @@
 //! 5. An event, a stream entry or RG.TRIGGER starts an execution of a registration (`registrations/dispatch`).
 //! 6. An execution ends in one place, whatever ended it (`execution/life`): statistics, replies, what is kept.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use resp::{Protocol, ReplyWriter};
 
-use crate::atomic::Atomic;
+use crate::calls::FunctionCall;
 use crate::config::Config;
 use crate::deadlines::Due;
 use crate::execution::{Execution, Status};
 use crate::host::{ClientId, EventInterest, Host};
 use crate::identifier::{Identifiers, RegistrationNumber};
-use crate::registrations::{EventNames, Registrations, StreamSearch};
+use crate::inside::Insides;
+use crate::lease::Leases;
+use crate::registrations::{Causes, EventNames, Happening, Registrations, StreamSearch};
+use crate::requirements::Requirements;
 use crate::session::Sessions;
-use crate::worker::{ExecutionId, FromWorker, WorkerId, Workers};
+use crate::worker::{ExecutionId, FromWorker, Token, WorkerId, Workers};
 
 /// Both doors, lent for one call.
 pub struct Doors<'a> {
@@ -38,12 +41,15 @@ pub enum Answer {
     Ready,
     /// The reply comes through [`Host::reply`].
     Later,
+    /// A function runs inside the command: see [`Engine::begin_inside`] and [`Engine::look_inside`].
+    Inside(ExecutionId),
 }
 
 pub struct Engine {
     pub(crate) config: Config,
     pub(crate) identifiers: Identifiers,
     pub(crate) sessions: Sessions,
+    pub(crate) requirements: Requirements,
     pub(crate) registrations: Registrations,
     /// In the order of their creation.
     pub(crate) executions: BTreeMap<ExecutionId, Execution>,
@@ -60,13 +66,24 @@ pub struct Engine {
     pub(crate) deadlines: BTreeSet<(i64, Due)>,
     /// A look at the limits is among the deadlines.
     pub(crate) watches_limits: bool,
-    pub(crate) atomic: Atomic,
+    pub(crate) leases: Leases,
+    /// Functions inside commands.
+    pub(crate) insides: Insides,
+    /// What functions call, until the host runs it.
+    pub(crate) calls: VecDeque<FunctionCall>,
+    /// Calls that the host lets wait for their reply.
+    pub(crate) waiting_calls: HashMap<(WorkerId, Token), Option<ExecutionId>>,
+    pub(crate) causes: Causes,
+    /// The keyspace event that is being handed in.
+    pub(crate) happening: Option<Happening>,
     pub(crate) event_names: EventNames,
     /// Scratch of `key_event`.
     pub(crate) concerned: Vec<RegistrationNumber>,
     /// Scratch for replies.
     pub(crate) wire: Vec<u8>,
     pub(crate) interest: EventInterest,
+    /// The host minds some commands.
+    watches_commands: bool,
     /// This process's name for RG.HELLO, once asked for.
     pub(crate) run_id: Option<String>,
     pub(crate) memory: crate::commands::MemoryAccount,
@@ -78,6 +95,7 @@ impl Engine {
             config,
             identifiers: Identifiers::new(),
             sessions: Sessions::default(),
+            requirements: Requirements::default(),
             registrations: Registrations::default(),
             executions: BTreeMap::new(),
             listed: BTreeSet::new(),
@@ -87,20 +105,30 @@ impl Engine {
             queued: 0,
             deadlines: BTreeSet::new(),
             watches_limits: false,
-            atomic: Atomic::default(),
+            leases: Leases::default(),
+            insides: Insides::default(),
+            calls: VecDeque::new(),
+            waiting_calls: HashMap::new(),
+            causes: Causes::default(),
+            happening: None,
             event_names: EventNames::default(),
             concerned: Vec::new(),
             wire: Vec::new(),
             interest: EventInterest::default(),
+            watches_commands: false,
             run_id: None,
             memory: Default::default(),
         }
     }
 
-    /// Messages of a worker. Those of one that is gone are dropped.
+    /// Messages of a worker. Those of one that is gone are dropped. Afterwards [`Engine::next_call`] may have calls.
     pub fn from_worker(&mut self, doors: &mut Doors, worker: WorkerId, message: FromWorker) {
+        if let FromWorker::Prepared(outcome) = message {
+            return self.prepared(doors, worker, outcome);
+        }
         let Some(session) = self.sessions.by_worker.get(&worker).copied() else { return };
         match message {
+            FromWorker::Prepared(_) => {}
             FromWorker::Progress {
                 execution,
                 records,
@@ -135,10 +163,27 @@ impl Engine {
                 doors.workers.answer(worker, token, answer);
             }
             FromWorker::Loaded { error } => self.loaded(doors, session, error),
-            FromWorker::Execute { token, execution: _, args } => {
-                self.requested_command(doors, worker, token, &args);
+            FromWorker::Suspended { execution } => {
+                if self.executions.get(&execution).is_some_and(|known| known.session == session) {
+                    self.suspended(doors, execution);
+                }
             }
-            FromWorker::AtomicBegin { token } => self.atomic_begin(doors, worker, token),
+            FromWorker::Execute { token, execution, args } => {
+                self.requested_command(doors, worker, token, execution, args);
+            }
+            FromWorker::CallNext { token, execution, args } => {
+                self.requested_next(doors, worker, token, execution, args);
+            }
+            FromWorker::GetCommand { token, execution } => {
+                self.requested_cause(doors, worker, token, execution);
+            }
+            FromWorker::OverrideReply { token, execution, value } => {
+                let answer = self.requested_override(execution, &value);
+                doors.workers.answer(worker, token, answer);
+            }
+            FromWorker::AtomicBegin { token, execution } => {
+                self.atomic_begin(doors, worker, token, execution);
+            }
             FromWorker::AtomicEnd { token } => self.atomic_end(doors, worker, token),
             FromWorker::ConfigGet { token, key } => {
                 let answer = self.requested_option(&key);
@@ -168,6 +213,7 @@ impl Engine {
 
     /// The client takes no reply any more. What it started goes on.
     pub fn client_gone(&mut self, client: ClientId) {
+        self.requirements.client_gone(client);
         for session in self.sessions.by_number.values_mut() {
             if let Some(script) = &mut session.script
                 && script.client == Some(client)
@@ -181,11 +227,13 @@ impl Engine {
             }
             execution.waiting.retain(|waiting| waiting.client() != client);
         }
+        self.insides.client_gone(client);
     }
 
     /// Whether `work` has something to do.
     pub fn has_work(&self) -> bool {
         self.lease().is_none()
+            && !self.is_inside_a_command()
             && !(self.ready.is_empty() && self.reading.is_empty() && self.searches.is_empty())
     }
 
@@ -214,6 +262,11 @@ impl Engine {
         if interest != self.interest {
             self.interest = interest;
             doors.host.watch_events(interest);
+        }
+        let (hooked, caused) = self.registrations.watched_commands();
+        if self.watches_commands || !hooked.is_empty() || !caused.is_empty() {
+            self.watches_commands = !hooked.is_empty() || !caused.is_empty();
+            doors.host.watch_commands(&hooked, &caused);
         }
     }
 

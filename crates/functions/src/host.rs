@@ -3,6 +3,8 @@
 //! A host lends itself for the length of one call and is never stored: that is why there is no ownership cycle and no
 //! lock between the engine and its server, be it our own or a Valkey that loaded us as a module.
 
+use crate::worker::{Token, WorkerId};
+
 /// The client a reply is owed to; the host's own number for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
@@ -32,6 +34,16 @@ pub enum Value<'a> {
 pub enum Projection {
     Key,
     KeyAndValue,
+}
+
+/// What a command says of itself to those who would stand in for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandFacts {
+    pub no_script: bool,
+    pub movable_keys: bool,
+    /// As COMMAND says it: 0 without keys.
+    pub first_key: i64,
+    pub key_step: i64,
 }
 
 pub trait Host {
@@ -69,6 +81,16 @@ pub trait Host {
 
     /// Which keyspace events the engine wants from now on; called whenever registrations change.
     fn watch_events(&mut self, interest: EventInterest);
+
+    /// `None`: there is no such command.
+    fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts>;
+
+    /// Which commands, by their names in lower case, have hooks, and which have events that functions wait for; called
+    /// whenever that changes.
+    fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]);
+
+    /// Nobody wants the reply of this call any more: see [`crate::Engine::call_waits`].
+    fn cancel_call(&mut self, worker: WorkerId, token: Token);
 }
 
 /// Which keyspace events the host has to hand to the engine.

@@ -7,7 +7,7 @@ use crate::worker::ExecutionId;
 
 /// A registration; a number is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RegistrationNumber(pub(crate) u64);
+pub struct RegistrationNumber(pub(crate) u64);
 
 /// How long a node's name is; alone, it is forty zeros.
 pub(crate) const NODE_LENGTH: usize = 40;

@@ -92,7 +92,7 @@ impl Play {
             5..=7 => self.register(token, function),
             8 | 9 => FromWorker::Loaded { error: (self.dice.below(4) == 0).then(|| "no".into()) },
             10 => FromWorker::Exited { reason: ExitReason::Signal(9) },
-            11 => FromWorker::AtomicBegin { token },
+            11 => FromWorker::AtomicBegin { token, execution: None },
             12 => FromWorker::AtomicEnd { token },
             13 => {
                 let id = self.public_id().into_bytes();

@@ -2,7 +2,7 @@
 //!
 //! It owns no thread, no socket and no data. A host drives it: see [`Engine`], [`host::Host`] and [`worker::Workers`].
 
-mod atomic;
+mod calls;
 mod commands;
 mod config;
 mod deadlines;
@@ -11,18 +11,25 @@ mod execution;
 pub mod host;
 mod identifier;
 mod info;
+mod inside;
 #[cfg(test)]
 mod invariants;
+mod lease;
 mod operators;
 pub mod plan;
 mod readers;
 mod registrations;
 mod requests;
+mod requirements;
 mod session;
 #[cfg(test)]
 mod testing;
 pub mod worker;
 
-pub use atomic::Lease;
+pub use calls::FunctionCall;
 pub use config::Config;
 pub use engine::{Answer, Doors, Engine};
+pub use identifier::RegistrationNumber;
+pub use inside::Inside;
+pub use lease::Lease;
+pub use registrations::{CauseId, During, HookedCall};

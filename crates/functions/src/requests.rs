@@ -3,18 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::engine::{Answer, Doors, Engine};
+use crate::engine::{Doors, Engine};
 use crate::execution::{Batch, Execution, Input, Origin};
-use crate::host::ClientId;
 use crate::operators::Leading;
 use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
-use crate::registrations::{Accepted, Registration, Statistics, Trigger, accept, accept_run};
+use crate::registrations::{
+    Accepted, CommandTrigger, Registration, Statistics, Trigger, accept, accept_run, causes, hooks,
+};
 use crate::session::{Session, SessionNumber};
-use crate::worker::{FunctionId, Token, WorkerId};
-
-/// Stands for the function that calls a command; it never waits, so no reply is ever sent to it.
-const FUNCTION: ClientId = ClientId(u64::MAX);
+use crate::worker::FunctionId;
 
 /// Keys to ask for at first, before the size of values is known.
 const SCAN_COUNT_FIRST: usize = 128;
@@ -73,18 +71,7 @@ impl Engine {
         pickle: Vec<u8>,
     ) -> Result<Argument, String> {
         let Accepted { mode, trigger } = accept(&plan, kwargs)?;
-        if let Trigger::Command(command) = &trigger {
-            let script = self.sessions.by_number[&number].script.as_deref();
-            let in_script = script.into_iter().flat_map(|script| &script.registrations);
-            for (_, other) in in_script {
-                if matches!(&other.trigger, Trigger::Command(taken) if taken.name == command.name) {
-                    return Err("trigger already registered in this session".into());
-                }
-            }
-            if self.is_trigger_taken(&command.name, script.and_then(|script| script.replaces)) {
-                return Err("trigger already registered".into());
-            }
-        }
+        self.check_against_others(doors, number, &trigger)?;
         let registration = Registration {
             session: number,
             function,
@@ -107,29 +94,55 @@ impl Engine {
         Ok(Argument::Text(self.identifiers.text(registration_number.0)))
     }
 
-    /// `execute()`. The engine's own commands are answered here: the host cannot call an engine that is calling it.
-    pub(crate) fn requested_command(
-        &mut self,
+    /// What `register()` checks that its arguments alone do not tell.
+    fn check_against_others(
+        &self,
         doors: &mut Doors,
-        worker: WorkerId,
-        token: Token,
-        args: &[Vec<u8>],
-    ) {
-        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        let Some(name) = args.first() else {
-            doors.workers.answer(worker, token, Ok(Argument::List(Vec::new())));
-            return;
+        number: SessionNumber,
+        trigger: &Trigger,
+    ) -> Result<(), String> {
+        let script = self.sessions.by_number[&number].script.as_deref();
+        let commands_of_script = || {
+            let registrations = script.into_iter().flat_map(|script| &script.registrations);
+            registrations.filter_map(|(_, other)| match &other.trigger {
+                Trigger::Command(command) => Some((command, other.mode)),
+                Trigger::Keys(_) | Trigger::Stream(_) => None,
+            })
         };
-        let mut wire = std::mem::take(&mut self.wire);
-        wire.clear();
-        if name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"rg.")) {
-            let answer = self.command(doors, FUNCTION, &args, false, &mut wire);
-            assert_eq!(answer, Answer::Ready, "a command that cannot block does not");
-        } else {
-            doors.host.call(&args, &mut wire);
+        match trigger {
+            Trigger::Command(command) if command.is_called() => {
+                if commands_of_script()
+                    .any(|(other, _)| other.is_called() && other.name == command.name)
+                {
+                    return Err("trigger already registered in this session".into());
+                }
+                if self.is_trigger_taken(&command.name, script.and_then(|script| script.replaces)) {
+                    return Err("trigger already registered".into());
+                }
+            }
+            Trigger::Command(command) => {
+                let by_prefix = command.hook.as_ref().is_some_and(|hook| hook.prefix.is_some());
+                hooks::check_command(doors.host, &command.name, by_prefix)?;
+                let hidden = self.newest_hook(&command.name);
+                hooks::check_next(hidden, "Can not override a none sync registration")?;
+                let same =
+                    |other: &CommandTrigger| !other.is_called() && other.name == command.name;
+                let hidden = commands_of_script().rfind(|(other, _)| same(other));
+                hooks::check_next(
+                    hidden.map(|(_, mode)| mode),
+                    "Can not override a none sync registration which already created on this \
+                     session",
+                )?;
+            }
+            Trigger::Keys(keys) => {
+                let prefix_is_empty = keys.pattern.text().is_empty();
+                for command in keys.commands.iter().flatten() {
+                    causes::check_command(doors.host, command.as_bytes(), prefix_is_empty)?;
+                }
+            }
+            Trigger::Stream(_) => {}
         }
-        doors.workers.answer_wire(worker, token, &wire);
-        self.wire = wire;
+        Ok(())
     }
 
     /// `configGet()`.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::engine::{Answer, Doors, Engine};
-use crate::host::{ClientId, EventInterest, Host, Level, Projection, Value};
+use crate::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projection, Value};
+use crate::identifier::RegistrationNumber;
+use crate::inside::Inside;
 use crate::plan::{Argument, Plan, Step, StepKind};
+use crate::registrations::{During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, RecordSink, SessionSpec, Source, Token, Usage,
-    WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Prepared, Preparing, RecordSink,
+    SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -37,6 +40,9 @@ pub(crate) struct Data {
     pub(crate) replies: Vec<(u64, String)>,
     pub(crate) logs: Vec<String>,
     pub(crate) interest: EventInterest,
+    pub(crate) hooked: Vec<String>,
+    pub(crate) caused: Vec<String>,
+    pub(crate) cancelled: Vec<(WorkerId, Token)>,
     pub(crate) scans_with_values: usize,
     randoms: u8,
 }
@@ -98,6 +104,27 @@ impl Host for Data {
     fn watch_events(&mut self, interest: EventInterest) {
         self.interest = interest;
     }
+
+    fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {
+        let (no_script, movable_keys, first_key, key_step) = match &*name.to_ascii_lowercase() {
+            b"get" | b"hset" | b"set" => (false, false, 1, 1),
+            b"mset" => (false, false, 1, 2),
+            b"multi" => (true, false, 0, 0),
+            b"xread" => (false, true, 0, 0),
+            b"ping" => (false, false, 0, 0),
+            _ => return None,
+        };
+        Some(CommandFacts { no_script, movable_keys, first_key, key_step })
+    }
+
+    fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]) {
+        self.hooked = hooked.iter().map(|name| (*name).into()).collect();
+        self.caused = caused.iter().map(|name| (*name).into()).collect();
+    }
+
+    fn cancel_call(&mut self, worker: WorkerId, token: Token) {
+        self.cancelled.push((worker, token));
+    }
 }
 
 /// Workers that do what the test says.
@@ -107,9 +134,20 @@ pub(crate) struct Cast {
     pub(crate) sent: Vec<String>,
     started: u64,
     pub(crate) specs: Vec<SessionSpec>,
+    pub(crate) needs: Vec<Needs>,
+    /// Scripts wait until the test says that they are prepared.
+    pub(crate) prepare_later: bool,
 }
 
 impl Workers for Cast {
+    fn prepare(&mut self, needs: &Needs) -> Preparing {
+        self.needs.push(needs.clone());
+        if self.prepare_later {
+            return Preparing::Waiting(WorkerId(999 + self.needs.len() as u64));
+        }
+        Preparing::Ready(Prepared::default())
+    }
+
     fn start(&mut self, spec: &SessionSpec) -> WorkerId {
         let worker = WorkerId(self.started);
         self.started += 1;
@@ -169,6 +207,32 @@ impl Workers for Cast {
         let mut records = Records::default();
         fill(&mut records);
         self.sent.push(format!("invoke w{} e{} f{} {records}", worker.0, execution.0, function.0));
+    }
+
+    fn invoke_inside(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        function: FunctionId,
+        may_suspend: bool,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    ) {
+        let mut records = Records::default();
+        fill(&mut records);
+        let end = if may_suspend { "" } else { " may not suspend" };
+        let (worker, execution) = (worker.0, execution.0);
+        self.sent.push(format!("inside w{worker} e{execution} f{} {records}{end}", function.0));
+    }
+
+    fn hand_back(
+        &mut self,
+        worker: WorkerId,
+        execution: ExecutionId,
+        results: &[Argument],
+        errors: &[String],
+    ) {
+        let (worker, execution) = (worker.0, execution.0);
+        self.sent.push(format!("hand back w{worker} e{execution} {results:?} {errors:?}"));
     }
 
     fn abort(&mut self, worker: WorkerId, execution: ExecutionId) {
@@ -304,17 +368,72 @@ impl Stage {
         let mut reply = Vec::new();
         let answer =
             self.act(|engine, doors| engine.command(doors, client, &args, can_block, &mut reply));
+        self.answered(answer, &reply)
+    }
+
+    /// The reply; `…` if it comes later, and which execution was begun if one runs inside.
+    fn answered(&mut self, answer: Answer, reply: &[u8]) -> String {
         match answer {
-            Answer::Ready => readable(&reply),
+            Answer::Ready => readable(reply),
             Answer::Later => {
                 assert!(reply.is_empty());
                 "…".into()
             }
+            Answer::Inside(id) => {
+                self.act(|engine, doors| engine.begin_inside(doors, id));
+                format!("inside e{}", id.0)
+            }
         }
     }
 
+    /// A call of a command that has hooks, its arguments all being keys; `None` if the command itself is to run.
+    pub(crate) fn hook(
+        &mut self,
+        command: &str,
+        line: &str,
+        below: Option<RegistrationNumber>,
+        can_block: bool,
+    ) -> Option<String> {
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let (client, keys, args) = (CLIENT, &args[1..], &args[..]);
+        let call = HookedCall { client, command, args, keys, below, can_block };
+        let mut reply = Vec::new();
+        let answer = self.act(|engine, doors| engine.hook(doors, call, &mut reply))?;
+        Some(self.answered(answer, &reply))
+    }
+
+    /// What has become of a function inside a command: its reply, `…` if it was suspended, or nothing yet.
+    pub(crate) fn inside(&mut self, execution: u64) -> Option<String> {
+        match self.engine.look_inside(ExecutionId(execution)) {
+            Inside::Runs => None,
+            Inside::Suspended => Some("…".into()),
+            Inside::Over(wire) => Some(readable(&wire)),
+        }
+    }
+
+    /// A message of a worker; then the host runs what may be called now.
     pub(crate) fn from(&mut self, worker: WorkerId, message: FromWorker) {
+        self.tell(worker, message);
+        self.run_calls();
+    }
+
+    pub(crate) fn tell(&mut self, worker: WorkerId, message: FromWorker) {
         self.act(|engine, doors| engine.from_worker(doors, worker, message));
+    }
+
+    pub(crate) fn run_calls(&mut self) {
+        while let Some(call) = self.act(|engine, doors| engine.next_call(doors)) {
+            let args: Vec<&[u8]> = call.args.iter().map(Vec::as_slice).collect();
+            let mut wire = Vec::new();
+            if args[0].to_ascii_lowercase().starts_with(b"rg.") {
+                let answer = self
+                    .act(|engine, doors| engine.command(doors, CLIENT, &args, false, &mut wire));
+                assert_ne!(answer, Answer::Later, "a command that cannot block does not");
+            } else {
+                self.host.call(&args, &mut wire);
+            }
+            self.act(|engine, doors| engine.answer_call(doors, call.name(), &wire));
+        }
     }
 
     pub(crate) fn work(&mut self) {
@@ -322,7 +441,23 @@ impl Stage {
     }
 
     pub(crate) fn event(&mut self, event: &str, key: &str) {
-        self.act(|engine, doors| engine.key_event(doors, event, key.as_bytes()));
+        let during = During { cause: None, may_suspend: true };
+        self.act(|engine, doors| {
+            let inside = engine.key_event(doors, event, key.as_bytes(), during);
+            assert!(inside.is_empty(), "it is to run inside the command: see `event_inside`");
+        });
+    }
+
+    /// An event of a command that runs functions inside it: which ones.
+    pub(crate) fn event_inside(&mut self, event: &str, key: &str) -> Vec<u64> {
+        let during = During { cause: None, may_suspend: true };
+        let inside =
+            self.act(|engine, doors| engine.key_event(doors, event, key.as_bytes(), during));
+        inside.into_iter().map(|id| id.0).collect()
+    }
+
+    pub(crate) fn begin(&mut self, execution: u64) {
+        self.act(|engine, doors| engine.begin_inside(doors, ExecutionId(execution)));
     }
 
     pub(crate) fn at(&mut self, now_ms: i64) {

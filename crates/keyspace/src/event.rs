@@ -45,13 +45,6 @@ impl EventClass {
             .expect("every class has its letter");
         *letter
     }
-
-    /// A write of this class may leave an empty collection behind, which is no value to Redis. Empty streams are.
-    pub(crate) fn may_empty(self) -> bool {
-        let classes =
-            EventClass::LIST | EventClass::SET | EventClass::HASH | EventClass::SORTED_SET;
-        classes.contains(self)
-    }
 }
 
 /// Which classes of events are recorded at all.
@@ -116,13 +109,56 @@ pub struct Event {
 pub struct EventKind {
     pub class: EventClass,
     pub name: &'static str,
+    /// What it tells of takes elements away, so an empty collection may be left, which is no value to Redis. Streams may be empty.
+    pub(crate) may_empty: bool,
+}
+
+/// Whether a write of this name takes elements away. Evaluated by the compiler.
+const fn takes_away(name: &str) -> bool {
+    const TAKING: [&str; 13] = [
+        "lpop",
+        "rpop",
+        "lrem",
+        "ltrim",
+        "srem",
+        "spop",
+        "hdel",
+        "zrem",
+        "zpopmin",
+        "zpopmax",
+        "zremrangebyrank",
+        "zremrangebyscore",
+        "zremrangebylex",
+    ];
+    let mut index = 0;
+    while index < TAKING.len() {
+        if equal(TAKING[index].as_bytes(), name.as_bytes()) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn equal(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < left.len() {
+        if left[index] != right[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 macro_rules! events {
     ($($class:ident: $($constant:ident = $name:literal),+;)+) => {
         impl EventKind {
             $($(pub const $constant: EventKind =
-                EventKind { class: EventClass::$class, name: $name };)+)+
+                EventKind { class: EventClass::$class, name: $name, may_empty: takes_away($name) };)+)+
 
             /// Every event that Redis names.
             pub const ALL: &[EventKind] = &[$($(EventKind::$constant),+),+];

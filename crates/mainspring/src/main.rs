@@ -1,32 +1,36 @@
-//! The binary.
+//! The binary: finds out what is wanted and hands over.
+
+mod command_line;
+mod demo;
+mod help;
+mod serve;
 
 use std::process::ExitCode;
 
-use server::{Config, Server};
+use command_line::Invocation;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What a command line that makes no sense ends with, as everywhere.
+const USAGE_ERROR: u8 = 2;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.split_first() {
-        Some((command, rest)) if command == "server" => serve(rest),
-        _ => ExitCode::FAILURE,
-    }
-}
-
-fn serve(arguments: &[String]) -> ExitCode {
-    let result =
-        Config::from_arguments(arguments).map_err(|error| error.to_string()).and_then(|config| {
-            let server = Server::start(config).map_err(|error| error.to_string())?;
-            server.stop_on_signals().map_err(|error| error.to_string())?;
-            server.run().map_err(|error| error.to_string())
-        });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("mainspring: {error}");
-            ExitCode::FAILURE
+    match Invocation::of(&arguments) {
+        Invocation::Show(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Invocation::Version => {
+            println!("{}", help::version());
+            ExitCode::SUCCESS
+        }
+        Invocation::Server(arguments) => serve::serve(arguments),
+        Invocation::Demo(options) => demo::run(&options),
+        Invocation::Wrong(why) => {
+            eprintln!("mainspring: {why}");
+            ExitCode::from(USAGE_ERROR)
         }
     }
 }

@@ -138,36 +138,20 @@ impl Decoder {
         limits: &Limits,
     ) -> Result<Option<usize>, ProtocolError> {
         while self.arguments_left > 0 {
-            let len = match self.bulk_len {
-                Some(len) => len,
-                None => {
-                    let Some(&first) = buffer.get(self.position) else { return Ok(None) };
-                    if first != b'$' {
-                        return Err(ProtocolError::ExpectedDollar(first));
-                    }
-                    let Some((len, next)) = read_length(
-                        buffer,
-                        self.position + 1,
-                        limits.line_bytes_max,
-                        ProtocolError::BulkLength,
-                        ProtocolError::TooBigBulkLine,
-                    )?
-                    else {
-                        return Ok(None);
-                    };
-                    if len < 0 || len > limits.bulk_bytes_max {
-                        return Err(ProtocolError::BulkLength);
-                    }
-                    self.position = next;
-                    self.bulk_len = Some(len as usize);
-                    len as usize
-                }
+            let (len, start) = match self.bulk_len {
+                Some(len) => (len, self.position),
+                None => match read_bulk_length(buffer, self.position, limits)? {
+                    Some(found) => found,
+                    None => return Ok(None),
+                },
             };
-            if buffer.len() - self.position < len + 2 {
+            if buffer.len() - start < len + 2 {
+                self.position = start;
+                self.bulk_len = Some(len);
                 return Ok(None);
             }
-            spans.push(Span { start: self.position as u32, len: len as u32 });
-            self.position += len + 2;
+            spans.push(Span { start: start as u32, len: len as u32 });
+            self.position = start + len + 2;
             self.bulk_len = None;
             self.arguments_left -= 1;
         }
@@ -223,6 +207,33 @@ impl Decoder {
     }
 }
 
+/// `$<len>` CR LF: the length, and where the bytes begin. `None`: the line is not whole yet.
+#[inline]
+fn read_bulk_length(
+    buffer: &[u8],
+    position: usize,
+    limits: &Limits,
+) -> Result<Option<(usize, usize)>, ProtocolError> {
+    let rest = &buffer[position..];
+    match *rest {
+        [] => return Ok(None),
+        [b'$', ..] => {}
+        [other, ..] => return Err(ProtocolError::ExpectedDollar(other)),
+    }
+    let line = read_length(
+        buffer,
+        position + 1,
+        limits.line_bytes_max,
+        ProtocolError::BulkLength,
+        ProtocolError::TooBigBulkLine,
+    )?;
+    let Some((len, next)) = line else { return Ok(None) };
+    if len < 0 || len > limits.bulk_bytes_max {
+        return Err(ProtocolError::BulkLength);
+    }
+    Ok(Some((len as usize, next)))
+}
+
 /// A decimal length up to CR LF. `None`: the line is not whole yet.
 #[inline]
 fn read_length(
@@ -232,21 +243,25 @@ fn read_length(
     invalid: ProtocolError,
     too_long: ProtocolError,
 ) -> Result<Option<(i64, usize)>, ProtocolError> {
-    // The common case, a few digits, in one pass.
-    let mut value: i64 = 0;
-    let mut at = start;
-    while let Some(&byte) = buffer.get(at) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 && at - start < 10 {
-            value = value * 10 + i64::from(digit);
-            at += 1;
-            continue;
+    let digit = |byte: u8| i64::from(byte - b'0');
+    // Nearly all lengths have one or two digits.
+    match *buffer.get(start..).unwrap_or_default() {
+        [a @ b'0'..=b'9', b'\r', _, ..] => Ok(Some((digit(a), start + 3))),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => {
+            Ok(Some((digit(a) * 10 + digit(b), start + 4)))
         }
-        if byte == b'\r' && at > start {
-            return Ok((at + 1 < buffer.len()).then_some((value, at + 2)));
-        }
-        break;
+        _ => read_long_length(buffer, start, line_bytes_max, invalid, too_long),
     }
+}
+
+#[inline(never)]
+fn read_long_length(
+    buffer: &[u8],
+    start: usize,
+    line_bytes_max: usize,
+    invalid: ProtocolError,
+    too_long: ProtocolError,
+) -> Result<Option<(i64, usize)>, ProtocolError> {
     let rest = &buffer[start..];
     let Some(end) = memchr::memchr(b'\r', rest) else {
         return if rest.len() > line_bytes_max { Err(too_long) } else { Ok(None) };

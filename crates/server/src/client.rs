@@ -28,10 +28,13 @@ pub(crate) struct Client {
     pub(crate) transaction: Transaction,
     pub(crate) channels: HashSet<Vec<u8>>,
     pub(crate) patterns: HashSet<Vec<u8>>,
+    pub(crate) shard_channels: HashSet<Vec<u8>>,
     /// Waits for a key.
     pub(crate) blocked: Option<Box<Blocked>>,
     /// Replies that functions owe, in the order of their requests.
     pub(crate) pending: VecDeque<Pending>,
+    /// Stands in the list of clients that see every command.
+    pub(crate) is_monitor: bool,
     /// CLIENT REPLY.
     pub(crate) reply_mode: ReplyMode,
     pub(crate) output: Vec<u8>,
@@ -51,6 +54,8 @@ pub(crate) struct Client {
 pub(crate) enum Address {
     /// The server itself: functions' `execute()`.
     Internal,
+    /// A thread of a function that waits for a command.
+    Function,
     Tcp {
         peer: SocketAddr,
         local: SocketAddr,
@@ -92,8 +97,10 @@ impl Client {
             transaction: Transaction::default(),
             channels: HashSet::new(),
             patterns: HashSet::new(),
+            shard_channels: HashSet::new(),
             blocked: None,
             pending: VecDeque::new(),
+            is_monitor: false,
             reply_mode: ReplyMode::On,
             output: Vec::new(),
             sent: 0,
@@ -105,16 +112,26 @@ impl Client {
     }
 
     pub(crate) fn is_internal(&self) -> bool {
-        matches!(self.address, Address::Internal)
+        matches!(self.address, Address::Internal | Address::Function)
     }
 
+    /// Whether a command may block it.
+    pub(crate) fn may_wait(&self) -> bool {
+        !matches!(self.address, Address::Internal)
+    }
+
+    /// As SUBSCRIBE and its kin count them: sharded channels are counted apart.
     pub(crate) fn subscriptions(&self) -> usize {
         self.channels.len() + self.patterns.len()
     }
 
+    pub(crate) fn is_subscriber(&self) -> bool {
+        self.subscriptions() > 0 || !self.shard_channels.is_empty()
+    }
+
     /// In RESP2 a subscriber may only manage its subscriptions: its replies and messages could not be told apart.
     pub(crate) fn is_restricted_to_subscriptions(&self) -> bool {
-        self.protocol == Protocol::Resp2 && self.subscriptions() > 0
+        self.protocol == Protocol::Resp2 && self.is_subscriber()
     }
 
     /// Whether requests that came already must wait.
@@ -131,6 +148,7 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Address::Internal => f.write_str("internal"),
+            Address::Function => f.write_str("function"),
             Address::Tcp { peer, .. } => peer.fmt(f),
             Address::Unix { path } => write!(f, "{path}:0"),
         }

@@ -36,7 +36,7 @@ impl Clients {
     pub(crate) fn add(&mut self, address: Address, now_ms: i64, authenticated: bool) -> Slot {
         let client = Box::new(Client::new(self.next_id, address, now_ms, authenticated));
         self.next_id += 1;
-        self.count += 1;
+        self.count += usize::from(!client.is_internal());
         match self.free.pop() {
             Some(slot) => {
                 self.slots[slot] = Some(client);
@@ -52,7 +52,7 @@ impl Clients {
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<Box<Client>> {
         let client = self.slots.get_mut(slot)?.take()?;
         self.free.push(slot);
-        self.count -= 1;
+        self.count -= usize::from(!client.is_internal());
         self.with_output.retain(|other| *other != slot);
         self.resumed.retain(|other| *other != slot);
         self.condemned.retain(|other| *other != slot);
@@ -76,7 +76,8 @@ impl Clients {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Client)> {
         let clients = self.slots.iter().enumerate().skip(1);
-        clients.filter_map(|(slot, client)| Some((slot, client.as_deref()?)))
+        let clients = clients.filter_map(|(slot, client)| Some((slot, client.as_deref()?)));
+        clients.filter(|(_, client)| !client.is_internal())
     }
 
     pub(crate) fn by_id(&self, id: u64) -> Option<Slot> {

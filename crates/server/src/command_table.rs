@@ -1,4 +1,6 @@
-use command_spec::CommandSpec;
+use std::cell::Cell;
+
+use command_spec::{Arity, CommandSpec, Flags};
 
 use crate::state::ServerCommand;
 
@@ -11,6 +13,8 @@ pub(crate) enum Handler {
     Server(&'static ServerCommand),
     /// RG.*: the function engine's.
     Function,
+    /// HELP of a command that has subcommands.
+    Help,
     /// Has subcommands only.
     Container,
 }
@@ -22,7 +26,13 @@ pub(crate) struct Entry {
     /// Words before the arguments: 1, or 2 for a subcommand.
     pub(crate) words: usize,
     pub(crate) has_subcommands: bool,
+    /// Its work is bounded: timed together with its likes.
+    pub(crate) is_quick: bool,
     pub(crate) statistics: CommandStatistics,
+    /// Functions stand in for it.
+    pub(crate) hooked: bool,
+    /// Functions wait for its events.
+    pub(crate) caused: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +49,17 @@ pub(crate) struct CommandTable {
     entries: Vec<Entry>,
     /// Open addressing over `entries`; `EMPTY` ends a probe.
     slots: Vec<u16>,
+    /// Short names as they were spelt lately, and what they mean: clients send the same few over and over.
+    recent: [Cell<Recent>; RECENT],
 }
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    spelling: u64,
+    index: u16,
+}
+
+const RECENT: usize = 32;
 
 const EMPTY: u16 = u16::MAX;
 
@@ -70,6 +90,9 @@ impl CommandTable {
             }
             entries.push(Entry::new(spec, handler));
         }
+        let containers: Vec<CommandSpec> =
+            entries.iter().filter(|entry| entry.has_subcommands).map(|entry| entry.spec).collect();
+        entries.extend(containers.iter().map(Entry::help_of));
         entries.sort_by_key(|entry| entry.spec.name);
         assert!(
             entries.windows(2).all(|pair| pair[0].spec.name != pair[1].spec.name),
@@ -85,7 +108,7 @@ impl CommandTable {
             }
             slots[slot] = index as u16;
         }
-        CommandTable { entries, slots }
+        CommandTable { entries, slots, recent: Default::default() }
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -100,6 +123,16 @@ impl CommandTable {
         &mut self.entries[index]
     }
 
+    /// Which commands functions mind, subcommands by the name of their container.
+    pub(crate) fn mind(&mut self, hooked: &[&str], caused: &[&str]) {
+        for entry in &mut self.entries {
+            let name = entry.spec.name;
+            let name = name.split_once('|').map_or(name, |(container, _)| container);
+            entry.hooked = hooked.contains(&name);
+            entry.caused = caused.contains(&name);
+        }
+    }
+
     pub(crate) fn reset_statistics(&mut self) {
         self.entries.iter_mut().for_each(|entry| entry.statistics = CommandStatistics::default());
     }
@@ -107,6 +140,19 @@ impl CommandTable {
     /// The command of a request: its subcommand's entry where it has any.
     #[inline]
     pub(crate) fn find(&self, request: &[&[u8]]) -> Result<usize, Unknown> {
+        let Some(spelling) = short_spelling(request[0]) else { return self.find_slowly(request) };
+        let recent = &self.recent[(spelling.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 59) as usize];
+        if recent.get().spelling == spelling {
+            return Ok(recent.get().index as usize);
+        }
+        let index = self.find_slowly(request)?;
+        if !self.entries[index].has_subcommands && self.entries[index].words == 1 {
+            recent.set(Recent { spelling, index: index as u16 });
+        }
+        Ok(index)
+    }
+
+    fn find_slowly(&self, request: &[&[u8]]) -> Result<usize, Unknown> {
         let index = self.by_name(request[0]).ok_or(Unknown::Command)?;
         if !self.entries[index].has_subcommands {
             return Ok(index);
@@ -142,6 +188,24 @@ impl CommandTable {
     }
 }
 
+/// A name of up to seven bytes with its length, as one number; never 0.
+#[inline]
+fn short_spelling(name: &[u8]) -> Option<u64> {
+    let len = name.len();
+    let word = |at: usize| {
+        u64::from(u32::from_le_bytes([name[at], name[at + 1], name[at + 2], name[at + 3]]))
+    };
+    match len {
+        // Overlapping halves: bytes that both hold are the same bytes.
+        4..=7 => Some(word(0) | word(len - 4) << (8 * (len - 4)) | (len as u64) << 56),
+        1..=3 => {
+            let byte = |at: usize| u64::from(name[at]);
+            Some(byte(0) | byte(len / 2) << 8 | byte(len - 1) << 16 | (len as u64) << 56)
+        }
+        _ => None,
+    }
+}
+
 /// A hash that does not see the case of letters. Collisions cost a comparison, nothing else.
 #[inline]
 fn fold_hash(name: &[u8]) -> usize {
@@ -157,23 +221,35 @@ fn fold_hash(name: &[u8]) -> usize {
 
 impl Entry {
     fn new(spec: CommandSpec, handler: Handler) -> Self {
+        // SET is not among Redis' fast commands for the sake of large values that it may free.
+        let is_quick = spec.flags.contains(Flags::FAST) || spec.name == "set";
         let words = if spec.name.contains('|') { 2 } else { 1 };
         Entry {
             spec,
             handler,
             words,
             has_subcommands: false,
+            is_quick,
             statistics: CommandStatistics::default(),
+            hooked: false,
+            caused: false,
         }
     }
 
+    fn help_of(container: &CommandSpec) -> Self {
+        // A table lives as long as the program does, and names with it.
+        let name = Box::leak(format!("{}|help", container.name).into_boxed_str());
+        let summary = "Returns helpful text about the different subcommands.";
+        let spec = CommandSpec::new(name, container.group, Arity::Exactly(2), summary)
+            .flags(Flags::LOADING.and(Flags::STALE))
+            .since("5.0.0");
+        Entry::new(spec, Handler::Help)
+    }
+
     fn container(name: &'static str, child: &CommandSpec) -> Self {
-        let spec = CommandSpec::new(
-            name,
-            child.group,
-            command_spec::Arity::AtLeast(2),
-            "A container for subcommands.",
-        );
+        let spec =
+            CommandSpec::new(name, child.group, Arity::AtLeast(2), "A container for subcommands.")
+                .categories(&[]);
         Entry { has_subcommands: true, ..Entry::new(spec, Handler::Container) }
     }
 }
@@ -194,5 +270,30 @@ mod tests {
         assert_eq!(name(&[b"object", b"nosuch"]), Err(Unknown::Subcommand));
         assert_eq!(name(&[b"nosuch"]), Err(Unknown::Command));
         assert_eq!(name(&[b""]), Err(Unknown::Command));
+    }
+
+    #[test]
+    fn short_spellings_are_told_apart() {
+        let names: [&[u8]; 9] =
+            [b"get", b"Get", b"set", b"del", b"a", b"aa", b"aaa", b"incr", b"expire"];
+        let mut spellings: Vec<_> =
+            names.iter().map(|name| short_spelling(name).unwrap()).collect();
+        spellings.sort_unstable();
+        spellings.dedup();
+        assert_eq!(spellings.len(), names.len());
+        assert_eq!((short_spelling(b""), short_spelling(b"subscribe")), (None, None));
+    }
+
+    #[test]
+    fn a_name_means_the_same_the_second_time() {
+        let table = State::command_table();
+        for request in
+            [&[&b"get"[..], b"k"][..], &[b"config", b"get", b"x"], &[b"config", b"set", b"x", b"y"]]
+        {
+            let first = table.find(request);
+            assert_eq!(table.find(request), first);
+            assert!(first.is_ok());
+        }
+        assert_eq!(table.find(&[b"config", b"nosuch"]), Err(Unknown::Subcommand));
     }
 }

@@ -8,6 +8,7 @@ use crate::blocking::{self, Blocked};
 use crate::client::{ReplyMode, Slot};
 use crate::command_table::{Handler, Unknown};
 use crate::state::State;
+use crate::stopwatch::Stopwatch;
 use crate::transaction::Queued;
 
 /// What became of a request.
@@ -36,10 +37,7 @@ pub(crate) fn dispatch(
         }
         Ok(entry) => call(state, slot, entry, request, out),
         Err(refusal) => {
-            let client = &mut state.clients[slot];
-            client.transaction.broken |= client.transaction.is_open();
-            state.statistics.error_replies += 1;
-            ReplyWriter::new(out, client.protocol).error(refusal.as_bytes());
+            refuse(state, slot, request, refusal, out);
             Outcome::Answered
         }
     };
@@ -47,8 +45,23 @@ pub(crate) fn dispatch(
     outcome
 }
 
+/// A refused command breaks the transaction that it was meant for; a refused EXEC ends it.
+fn refuse(state: &mut State, slot: Slot, request: &[&[u8]], refusal: Vec<u8>, out: &mut Vec<u8>) {
+    let client = &mut state.clients[slot];
+    state.statistics.error_replies += 1;
+    let mut text = refusal;
+    if request[0].eq_ignore_ascii_case(b"exec") {
+        client.transaction.close(&mut state.keyspace);
+        let reason = text.strip_prefix(b"ERR ").unwrap_or(&text);
+        text = [b"EXECABORT Transaction discarded because of: ", reason].concat();
+    } else {
+        client.transaction.broken |= client.transaction.is_open();
+    }
+    ReplyWriter::new(out, client.protocol).error(&text);
+}
+
 /// The guards, in Redis' order: what none of them refuses may run.
-fn admit(state: &mut State, slot: Slot, request: &[&[u8]]) -> Result<usize, String> {
+fn admit(state: &mut State, slot: Slot, request: &[&[u8]]) -> Result<usize, Vec<u8>> {
     let index = state.table.find(request).map_err(|unknown| unknown_command(request, unknown))?;
     let entry = state.table.entry(index);
     let flags = entry.spec.flags;
@@ -65,6 +78,10 @@ fn admit(state: &mut State, slot: Slot, request: &[&[u8]]) -> Result<usize, Stri
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
             entry.spec.name
         ))
+    } else if flags.contains(Flags::NO_MULTI) && client.transaction.is_open() {
+        Some("ERR Command not allowed inside a transaction".to_owned())
+    } else if client.is_monitor && flags.intersects(Flags::READONLY.and(Flags::WRITE)) {
+        Some("ERR Replica can't interact with the keyspace".to_owned())
     } else if state.settings.memory_max > 0
         && flags.contains(Flags::DENY_OOM)
         && !state.has_memory()
@@ -77,26 +94,36 @@ fn admit(state: &mut State, slot: Slot, request: &[&[u8]]) -> Result<usize, Stri
         None => Ok(index),
         Some(text) => {
             state.table.entry_mut(index).statistics.rejected += 1;
-            Err(text)
+            Err(text.into_bytes())
         }
     }
 }
 
-fn unknown_command(request: &[&[u8]], unknown: Unknown) -> String {
-    let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(128)]).into_owned();
+/// Shows what was asked for, up to 128 bytes of the name and 128 of the arguments.
+fn unknown_command(request: &[&[u8]], unknown: Unknown) -> Vec<u8> {
+    const SHOWN_MAX: usize = 128;
     if unknown == Unknown::Subcommand {
-        let container = shown(request[0]).to_uppercase();
-        return format!("ERR unknown subcommand '{}'. Try {container} HELP.", shown(request[1]));
+        let container = request[0].to_ascii_uppercase();
+        let subcommand = shown(request[1], SHOWN_MAX);
+        return [b"ERR unknown subcommand '", subcommand, b"'. Try ", &container, b" HELP."]
+            .concat();
     }
-    let mut text =
-        format!("ERR unknown command '{}', with args beginning with: ", shown(request[0]));
+    let mut arguments = Vec::new();
     for argument in &request[1..] {
-        if text.len() >= 128 {
+        if arguments.len() >= SHOWN_MAX {
             break;
         }
-        text.push_str(&format!("'{}' ", shown(&argument[..argument.len().min(128)])));
+        let argument = shown(argument, SHOWN_MAX - arguments.len());
+        arguments.extend_from_slice(&[b"'", argument, b"' "].concat());
     }
-    text
+    let name = shown(request[0], SHOWN_MAX);
+    [b"ERR unknown command '", name, b"', with args beginning with: ", &arguments].concat()
+}
+
+/// The beginning of an argument, which ends before a zero byte as C's strings do.
+fn shown(argument: &[u8], length_max: usize) -> &[u8] {
+    let end = argument.iter().position(|byte| *byte == 0).unwrap_or(argument.len());
+    &argument[..end.min(length_max)]
 }
 
 fn may_follow_subscription(name: &str) -> bool {
@@ -136,11 +163,35 @@ pub(crate) fn call(
     request: &[&[u8]],
     out: &mut Vec<u8>,
 ) -> Outcome {
+    let found = state.table.entry(entry);
+    if found.hooked || found.caused {
+        return crate::hooks::call(state, slot, entry, request, out);
+    }
+    call_itself(state, slot, entry, request, out)
+}
+
+/// The command, whatever functions would rather have run in its place.
+pub(crate) fn call_itself(
+    state: &mut State,
+    slot: Slot,
+    entry: usize,
+    request: &[&[u8]],
+    out: &mut Vec<u8>,
+) -> Outcome {
     let start = out.len();
-    let started_us = state.clock.monotonic_us();
-    let result = run(state, slot, entry, request, out);
-    state.command_end_us = state.clock.monotonic_us();
-    let elapsed_us = state.command_end_us - started_us;
+    let is_quick = state.table.entry(entry).is_quick;
+    let is_shared = state.depth == 0 && Stopwatch::is_shared(is_quick, state.settings.slowlog_us);
+    let (result, elapsed_us) = if is_shared {
+        state.stopwatch.share(entry, &state.clock, &mut state.table);
+        (run(state, slot, entry, request, out), 0)
+    } else {
+        state.stopwatch.end(&state.clock, &mut state.table);
+        let started_us = state.clock.monotonic_us();
+        let result = run(state, slot, entry, request, out);
+        let ended_us = state.clock.monotonic_us();
+        state.stopwatch.looked(ended_us);
+        (result, ended_us - started_us)
+    };
 
     let (outcome, failed) = match result {
         Ok(outcome) => (outcome, false),
@@ -160,7 +211,10 @@ pub(crate) fn call(
     statistics.calls += 1;
     statistics.failed += u64::from(failed);
     statistics.microseconds += elapsed_us;
-    if state.settings.slowlog_us.is_some_and(|limit| elapsed_us >= limit) {
+    if !state.monitors.is_empty() {
+        crate::monitor::show(state, slot, entry, request);
+    }
+    if !is_shared && state.settings.slowlog_us.is_some_and(|limit| elapsed_us >= limit) {
         note_slow_command(state, slot, entry, elapsed_us, request);
     }
     if state.keyspace.has_events() {
@@ -172,7 +226,7 @@ pub(crate) fn call(
 /// A command of the server itself, for a function: the same guards and the same door, answered at once.
 pub(crate) fn call_internal(state: &mut State, slot: Slot, request: &[&[u8]], out: &mut Vec<u8>) {
     let admitted = if request.is_empty() {
-        Err("ERR no command was given".to_owned())
+        Err(b"ERR no command was given".to_vec())
     } else {
         admit(state, slot, request).and_then(|entry| refuse_to_functions(state, entry))
     };
@@ -184,13 +238,35 @@ pub(crate) fn call_internal(state: &mut State, slot: Slot, request: &[&[u8]], ou
         }
         Err(refusal) => {
             let protocol = state.clients[slot].protocol;
-            ReplyWriter::new(out, protocol).error(refusal.as_bytes());
+            ReplyWriter::new(out, protocol).error(&refusal);
         }
     }
 }
 
+/// The same for a function's thread that may wait: `slot` waits for it.
+pub(crate) fn call_waiting(
+    state: &mut State,
+    slot: Slot,
+    request: &[&[u8]],
+    out: &mut Vec<u8>,
+) -> Outcome {
+    match admit(state, slot, request).and_then(|entry| refuse_to_functions(state, entry)) {
+        Ok(entry) => call(state, slot, entry, request, out),
+        Err(refusal) => {
+            ReplyWriter::new(out, state.clients[slot].protocol).error(&refusal);
+            Outcome::Answered
+        }
+    }
+}
+
+/// Whether a request is of a command that may block its client.
+pub(crate) fn is_blocking(state: &State, request: &[&[u8]]) -> bool {
+    let entry = state.table.find(request).map(|index| state.table.entry(index));
+    entry.is_ok_and(|entry| entry.spec.flags.contains(Flags::BLOCKING))
+}
+
 /// Commands about the caller's connection mean nothing to a function, which has none.
-fn refuse_to_functions(state: &State, entry: usize) -> Result<usize, String> {
+fn refuse_to_functions(state: &State, entry: usize) -> Result<usize, Vec<u8>> {
     let spec = &state.table.entry(entry).spec;
     let about_connection = match spec.group {
         Group::Transactions => true,
@@ -201,7 +277,7 @@ fn refuse_to_functions(state: &State, entry: usize) -> Result<usize, String> {
         _ => false,
     };
     if about_connection {
-        return Err(format!("ERR '{}' is not allowed from a function", spec.name));
+        return Err(format!("ERR '{}' is not allowed from a function", spec.name).into_bytes());
     }
     Ok(entry)
 }
@@ -225,6 +301,7 @@ fn run(
         }
         Handler::Server(command) => (command.run)(state, slot, args, &mut reply)?,
         Handler::Function => return Ok(crate::gears::command(state, slot, request, out)),
+        Handler::Help => crate::commands::write_help(&state.table, entry, &mut reply),
         Handler::Container => unreachable!("the arity guard refuses containers"),
     }
     Ok(Outcome::Answered)
@@ -255,8 +332,8 @@ fn wait_or_answer(
     out: &mut Vec<u8>,
 ) -> Outcome {
     let client = &mut state.clients[slot];
-    if client.is_internal() || client.transaction.is_open() || state.depth > 0 {
-        wait.absence.write(&mut ReplyWriter::new(out, client.protocol));
+    if !client.may_wait() || client.transaction.is_open() || state.depth > 0 {
+        wait.refusal.write(&mut ReplyWriter::new(out, client.protocol));
         return Outcome::Answered;
     }
     let retry = wait.retry.take();

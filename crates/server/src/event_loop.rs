@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Connection, ReadEnd, Socket};
 use crate::dispatch::{self, Outcome, dispatch};
+use crate::function_calls;
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
 use crate::state::State;
@@ -81,7 +82,10 @@ impl Server {
     /// Binds and prepares; nothing is served before [`Server::run`].
     pub fn start(config: Config) -> io::Result<Server> {
         log::set_level(Level::parse(config.text("loglevel")));
-        log::open(config.text("logfile"))?;
+        let logfile = config.text("logfile");
+        log::open(logfile).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot open logfile '{logfile}': {error}"))
+        })?;
         raise_descriptor_limit(&config);
         let folder = config.text("dir");
         std::env::set_current_dir(folder).map_err(|error| {
@@ -175,6 +179,8 @@ impl Server {
         if !pidfile.is_empty() {
             let _ = fs::remove_file(pidfile);
         }
+        // The kernel takes a process' memory back at once; dropping millions of entries one by one would delay the end.
+        std::mem::forget(self.state);
         Ok(())
     }
 
@@ -295,6 +301,7 @@ impl Server {
             slot,
         );
         crate::commands::forget_subscriptions(state, slot);
+        crate::monitor::stop(state, slot);
         crate::gears::client_gone(state, slot);
         if let Some(mut client) = state.clients.remove(slot) {
             client.transaction.close(&mut state.keyspace);
@@ -363,7 +370,9 @@ impl Server {
             self.execute_runnable();
             dispatch::serve_ready(&mut self.state);
             for slot in self.state.clients.take_resumed() {
-                self.resume(slot);
+                if !function_calls::resumed(&mut self.state, slot) {
+                    self.resume(slot);
+                }
             }
             if self.runnable.is_empty() || self.is_time_over() {
                 return;
@@ -373,7 +382,7 @@ impl Server {
 
     /// What commands did not come to is left for the next turn: a pipeline of slow ones is its own client's matter.
     fn is_time_over(&self) -> bool {
-        self.state.command_end_us > self.commands_end_us
+        self.state.stopwatch.last_look_us() > self.commands_end_us
     }
 
     /// A client that waited goes on: with what it has sent meanwhile, and with reading.
@@ -421,6 +430,7 @@ impl Server {
                     index += 1;
                 }
             }
+            self.state.stopwatch.end(&self.state.clock, &mut self.state.table);
             if self.is_time_over() {
                 let is_last = |slot: &Slot| runnable.get(index) == Some(slot);
                 let cut_off = window.iter().map(|(slot, _)| *slot).filter(|slot| !is_last(slot));
@@ -473,8 +483,9 @@ impl Server {
         let Some(Some(connection)) = self.connections.get_mut(slot) else { return false };
         let mut went_on = true;
         let mut out = std::mem::take(&mut self.state.clients[slot].output);
+        self.state.gears.executing = Some(slot);
         for _ in 0..count {
-            if self.state.command_end_us > self.commands_end_us {
+            if self.state.stopwatch.last_look_us() > self.commands_end_us {
                 break;
             }
             let client = &mut self.state.clients[slot];
@@ -516,7 +527,9 @@ impl Server {
                 }
             }
         }
+        self.state.gears.executing = None;
         let client = &mut self.state.clients[slot];
+        crate::gears::deliver(client, &mut out);
         let messages = std::mem::replace(&mut client.output, out);
         client.output.extend_from_slice(&messages);
         self.finish_requests(slot);
@@ -597,6 +610,7 @@ impl Server {
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
+        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();
@@ -606,7 +620,7 @@ impl Server {
             if idle_max_ms > 0
                 && idle_ms > idle_max_ms
                 && !client.is_waiting()
-                && client.subscriptions() == 0
+                && !client.is_subscriber()
             {
                 idle.push(slot);
             }
@@ -677,7 +691,7 @@ impl Server {
                 watch(&self.poll, connection, slot, Interest::READABLE | Interest::WRITABLE);
             }
             let settings = &self.state.settings;
-            let limit = if client.subscriptions() > 0 {
+            let limit = if client.is_subscriber() {
                 settings.pubsub_output
             } else {
                 settings.normal_output

@@ -2,23 +2,27 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path;
 use std::time::Duration;
 
+use command_spec::Flags;
 use commands::glob;
-use functions::host::{ClientId, EventInterest, Host, Level, Projection, Value};
-use functions::worker::{FromWorker, WorkerId};
-use functions::{Answer, Doors, Engine};
+use functions::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projection, Value};
+use functions::worker::{ExecutionId, FromWorker, Token as CallToken, WorkerId};
+use functions::{Answer, Doors, During, Engine, Inside};
 use hashbrown::HashMap;
 use keyspace::{Object, StringRef, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use resp::ReplyWriter;
-use worker::{Change, Pool, PoolSpec};
+use worker::{Change, Packages, Pool, PoolSpec};
 
 use crate::client::{Pending, Slot};
 use crate::clients::INTERNAL;
 use crate::config::Config;
 use crate::dispatch::{self, Outcome};
+use crate::function_calls;
+use crate::hooks::Running;
 use crate::log;
 use crate::state::State;
 
@@ -49,6 +53,13 @@ pub(crate) struct Gears {
     options_are_late: bool,
     /// The revision of the engine's options that the configuration shows.
     options_seen: u64,
+    pub(crate) running: Running,
+    /// Calls of functions that wait as clients do.
+    pub(crate) waiting_calls: HashMap<Slot, (WorkerId, CallToken)>,
+    /// The client whose requests are being executed: its output is elsewhere.
+    pub(crate) executing: Option<Slot>,
+    /// Scratch for replies to functions.
+    pub(crate) wire: Vec<u8>,
 }
 
 struct Machine {
@@ -66,7 +77,13 @@ impl Gears {
         }
         let interpreters = config.text("python").split_whitespace().map(OsString::from).collect();
         let warm = config.number("function-workers-warm") as usize;
-        let pool = Pool::new(PoolSpec { interpreters, warm });
+        let wheels = Some(config.text("requirements-wheels")).filter(|path| !path.is_empty());
+        // The working directory is `dir` by now; what packages are imported from must not depend on it.
+        let packages = Packages {
+            directory: path::absolute("mainspring-python").ok(),
+            wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()),
+        };
+        let pool = Pool::new(PoolSpec { interpreters, warm, packages });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
             interest: EventInterest::default(),
@@ -77,6 +94,10 @@ impl Gears {
             messages: Vec::new(),
             options_are_late: false,
             options_seen: 0,
+            running: Running::default(),
+            waiting_calls: HashMap::new(),
+            executing: None,
+            wire: Vec::new(),
         }
     }
 
@@ -85,9 +106,10 @@ impl Gears {
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        self.machine
-            .as_ref()
-            .is_some_and(|machine| machine.engine.has_work() || machine.pool.has_overdue())
+        self.machine.as_ref().is_some_and(|machine| {
+            let Machine { engine, pool } = &**machine;
+            engine.has_work() || engine.has_calls() || pool.has_overdue() || pool.has_unsent()
+        })
     }
 
     pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
@@ -102,31 +124,39 @@ impl Gears {
 }
 
 /// Lends the doors to the engine, then tells it what happened meanwhile. `None` if it runs already.
-fn with_engine<R>(state: &mut State, act: impl FnOnce(&mut Engine, &mut Doors) -> R) -> Option<R> {
+pub(crate) fn with_engine<R>(
+    state: &mut State,
+    act: impl FnOnce(&mut Engine, &mut Doors) -> R,
+) -> Option<R> {
     let mut machine = state.gears.machine.take()?;
     let mut host = LentState { state };
     let mut doors = Doors { host: &mut host, workers: &mut machine.pool };
     let result = act(&mut machine.engine, &mut doors);
-    tell_late(&mut machine, state);
+    let inside = tell_late(&mut machine, state);
     read_back_options(&machine.engine, state);
     state.gears.machine = Some(machine);
+    run_all_inside(state, inside);
     Some(result)
 }
 
-/// Events that functions caused, and clients that went away, while the engine ran: in order, until there is nothing new.
-fn tell_late(machine: &mut Machine, state: &mut State) {
+/// Events that the engine's own commands caused, and clients that went away, while it ran: in order, until there is
+/// nothing new. Gives the functions that are to run with the data to themselves.
+fn tell_late(machine: &mut Machine, state: &mut State) -> Vec<ExecutionId> {
+    let mut inside = Vec::new();
     loop {
         let events = std::mem::take(&mut state.gears.late_events);
         let gone = std::mem::take(&mut state.gears.gone);
         let set_options = std::mem::take(&mut state.gears.options_are_late);
         if events.is_empty() && gone.is_empty() && !set_options {
-            return;
+            return inside;
         }
         let config = set_options.then(|| state.config.clone());
+        let may_suspend = state.depth == 0;
         let mut host = LentState { state };
         let mut doors = Doors { host: &mut host, workers: &mut machine.pool };
         for (event, key) in events {
-            machine.engine.key_event(&mut doors, event, &key);
+            let during = During { cause: None, may_suspend };
+            inside.append(&mut machine.engine.key_event(&mut doors, event, &key, during));
         }
         for client in gone {
             machine.engine.client_gone(client);
@@ -164,6 +194,19 @@ fn read_back_options(engine: &Engine, state: &mut State) {
     }
 }
 
+/// The reply that a client is owed for a command of the engine.
+#[derive(Clone, Copy)]
+pub(crate) struct Owed {
+    pub(crate) client: ClientId,
+    pub(crate) can_block: bool,
+}
+
+/// Whether the client can be made to wait here.
+pub(crate) fn can_block(state: &State, slot: Slot) -> bool {
+    let client = &state.clients[slot];
+    !client.is_internal() && !client.transaction.is_open() && state.depth == 0
+}
+
 /// An RG.* command of a client, or of a function.
 pub(crate) fn command(
     state: &mut State,
@@ -171,42 +214,75 @@ pub(crate) fn command(
     request: &[&[u8]],
     out: &mut Vec<u8>,
 ) -> Outcome {
-    let client = &mut state.clients[slot];
-    let can_block = !client.is_internal() && !client.transaction.is_open() && state.depth == 0;
+    let outcome = owing(state, slot, out, |engine, doors, owed, out| {
+        Some(engine.command(doors, owed.client, request, owed.can_block, out))
+    });
+    outcome.unwrap_or_else(|| {
+        let protocol = state.clients[slot].protocol;
+        ReplyWriter::new(out, protocol)
+            .error(b"ERR the function engine is busy with this very call");
+        Outcome::Answered
+    })
+}
+
+/// Lets the engine answer a client: now, later, or when a function inside the command is over. `None`: it does not
+/// answer, or it runs already.
+pub(crate) fn owing(
+    state: &mut State,
+    slot: Slot,
+    out: &mut Vec<u8>,
+    act: impl FnOnce(&mut Engine, &mut Doors, Owed, &mut Vec<u8>) -> Option<Answer>,
+) -> Option<Outcome> {
+    let can_block = can_block(state, slot);
     let call = state.gears.next_call;
     if can_block {
         // Registered first, for the reply may come before the engine returns.
         state.gears.next_call += 1;
+        let client = &mut state.clients[slot];
         client.pending.push_back(Pending { call, wire: None });
         state.gears.calls.insert(call, (slot, client.id));
     }
-    let answer = with_engine(state, |engine, doors| {
-        engine.command(doors, ClientId(call), request, can_block, out)
-    });
-    match answer {
-        Some(Answer::Later) => {
-            // The reply may be there already.
-            let client = &mut state.clients[slot];
-            deliver(client, out);
-            if client.pending.is_empty() { Outcome::Answered } else { Outcome::Waiting }
-        }
-        ready => {
-            if can_block {
-                state.gears.calls.remove(&call);
-                state.clients[slot].pending.retain(|pending| pending.call != call);
+    let owed = Owed { client: ClientId(call), can_block };
+    let answer = with_engine(state, |engine, doors| act(engine, doors, owed, out));
+    let is_late = match answer {
+        Some(Some(Answer::Later)) => true,
+        Some(Some(Answer::Inside(id))) => match run_inside(state, id) {
+            Inside::Over(wire) => {
+                out.extend_from_slice(&wire);
+                false
             }
-            if ready.is_none() {
-                let protocol = state.clients[slot].protocol;
-                ReplyWriter::new(out, protocol)
-                    .error(b"ERR the function engine is busy with this very call");
-            }
-            Outcome::Answered
+            Inside::Suspended | Inside::Runs => true,
+        },
+        Some(Some(Answer::Ready) | None) | None => false,
+    };
+    if is_late {
+        // The reply may be there already.
+        let client = &mut state.clients[slot];
+        deliver(client, out);
+        let is_answered = client.pending.is_empty();
+        return Some(if is_answered { Outcome::Answered } else { Outcome::Waiting });
+    }
+    if can_block {
+        state.gears.calls.remove(&call);
+        state.clients[slot].pending.retain(|pending| pending.call != call);
+    }
+    answer.flatten().map(|_| Outcome::Answered)
+}
+
+/// Runs a function inside the command that triggered it: nobody is served but whoever has the data, until it is over.
+fn run_inside(state: &mut State, id: ExecutionId) -> Inside {
+    with_engine(state, |engine, doors| engine.begin_inside(doors, id));
+    loop {
+        let looked = with_engine(state, |engine, _| engine.look_inside(id));
+        match looked.expect("the engine is back: it has told us to run this") {
+            Inside::Runs => serve_borrower(state),
+            over => return over,
         }
     }
 }
 
 /// Moves replies that are there, up to the first that is not, to the client's output.
-fn deliver(client: &mut crate::client::Client, out: &mut Vec<u8>) {
+pub(crate) fn deliver(client: &mut crate::client::Client, out: &mut Vec<u8>) {
     while let Some(Pending { wire: Some(_), .. }) = client.pending.front() {
         if let Some(Pending { wire: Some(wire), .. }) = client.pending.pop_front() {
             out.extend_from_slice(&wire);
@@ -222,8 +298,17 @@ pub(crate) fn key_event(state: &mut State, event: &'static str, key: &[u8]) {
     {
         return;
     }
-    if with_engine(state, |engine, doors| engine.key_event(doors, event, key)).is_none() {
-        state.gears.late_events.push((event, key.into()));
+    let during = During { cause: state.gears.running.cause, may_suspend: state.depth == 0 };
+    match with_engine(state, |engine, doors| engine.key_event(doors, event, key, during)) {
+        Some(inside) => run_all_inside(state, inside),
+        None => state.gears.late_events.push((event, key.into())),
+    }
+}
+
+fn run_all_inside(state: &mut State, inside: Vec<ExecutionId>) {
+    for id in inside {
+        // What came of it stands in the registration's statistics.
+        let _ended = run_inside(state, id);
     }
 }
 
@@ -259,6 +344,7 @@ fn receive(state: &mut State, read: impl FnOnce(&mut Pool, &mut dyn FnMut(Worker
         });
     }
     state.gears.messages = messages;
+    function_calls::run(state);
 }
 
 /// The engine's share of a turn: what it set aside, what is due, some reading, then everything goes out.
@@ -267,6 +353,7 @@ pub(crate) fn turn(state: &mut State, budget_us: u64) {
         receive(state, Pool::overdue);
     }
     tick_if_due(state);
+    function_calls::run(state);
     if state.gears.machine.as_ref().is_some_and(|machine| machine.engine.has_work()) {
         with_engine(state, |engine, doors| engine.work(doors, budget_us));
     }
@@ -281,28 +368,39 @@ fn tick_if_due(state: &mut State) {
     }
 }
 
-fn flush(state: &mut State) {
+pub(crate) fn flush(state: &mut State) {
     let now_ms = state.clock.unix_ms();
     if let Some(machine) = &mut state.gears.machine {
         machine.pool.flush(now_ms);
-        for line in machine.pool.take_log() {
-            log::write(log::Level::Warning, &format!("GEARS: {line}"));
+        for (level, line) in machine.pool.take_log() {
+            log::write(log_level(level), &format!("GEARS: {line}"));
         }
     }
 }
 
-/// `atomic()`: nobody but one worker is served until it lets go, dies or is cut off.
+/// Nobody but one worker is served until it lets go of the data, dies or is cut off.
 fn serve_lease(state: &mut State) {
-    while let Some(lease) = state.gears.machine.as_ref().and_then(|machine| machine.engine.lease())
-    {
+    while state.gears.machine.as_ref().is_some_and(|machine| machine.engine.lease().is_some()) {
         state.tick();
-        tick_if_due(state);
-        let left_ms = (lease.until_ms - state.clock.unix_ms()).clamp(0, 1000) as u64;
-        receive(state, |pool, sink| {
-            pool.wait_one(lease.worker, Duration::from_millis(left_ms), sink);
-        });
-        flush(state);
+        serve_borrower(state);
     }
+    function_calls::run(state);
+    flush(state);
+}
+
+/// Serves the worker that has the data, until it has said something.
+fn serve_borrower(state: &mut State) {
+    tick_if_due(state);
+    flush(state);
+    let Some(machine) = &state.gears.machine else { return };
+    let Some(lease) = machine.engine.lease() else { return };
+    let now_ms = state.clock.unix_ms();
+    let due_ms = machine.engine.next_deadline_ms().unwrap_or(lease.until_ms);
+    let left_ms = (due_ms - now_ms).clamp(0, 1000) as u64;
+    receive(state, |pool, sink| {
+        pool.wait_one(lease.worker, Duration::from_millis(left_ms), sink);
+    });
+    state.clock.tick();
 }
 
 /// Tells the poll which descriptors of workers came, changed or went.
@@ -397,6 +495,12 @@ impl Host for LentState<'_> {
             return;
         };
         pending.wire = Some(wire.to_vec());
+        if self.state.gears.executing == Some(slot) {
+            if waiting.pending.iter().all(|pending| pending.wire.is_some()) {
+                self.state.clients.resume(slot);
+            }
+            return;
+        }
         let mut out = std::mem::take(&mut waiting.output);
         deliver(waiting, &mut out);
         waiting.output = out;
@@ -408,13 +512,7 @@ impl Host for LentState<'_> {
     }
 
     fn log(&mut self, level: Level, message: &str) {
-        let level = match level {
-            Level::Debug => log::Level::Debug,
-            Level::Verbose => log::Level::Verbose,
-            Level::Notice => log::Level::Notice,
-            Level::Warning => log::Level::Warning,
-        };
-        log::write(level, message);
+        log::write(log_level(level), message);
     }
 
     fn random(&mut self, into: &mut [u8]) {
@@ -428,6 +526,34 @@ impl Host for LentState<'_> {
     fn watch_events(&mut self, interest: EventInterest) {
         self.state.gears.interest = interest;
         self.state.update_interest();
+    }
+
+    fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {
+        let spec = &self.state.table.entry(self.state.table.by_name(name)?).spec;
+        let (first_key, _, key_step) = spec.keys.legacy();
+        Some(CommandFacts {
+            no_script: spec.flags.contains(Flags::NO_SCRIPT),
+            movable_keys: spec.keys.are_movable(),
+            first_key,
+            key_step,
+        })
+    }
+
+    fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]) {
+        self.state.table.mind(hooked, caused);
+    }
+
+    fn cancel_call(&mut self, worker: WorkerId, token: CallToken) {
+        function_calls::cancel(self.state, (worker, token));
+    }
+}
+
+fn log_level(level: Level) -> log::Level {
+    match level {
+        Level::Debug => log::Level::Debug,
+        Level::Verbose => log::Level::Verbose,
+        Level::Notice => log::Level::Notice,
+        Level::Warning => log::Level::Warning,
     }
 }
 

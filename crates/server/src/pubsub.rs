@@ -1,4 +1,5 @@
-//! Channels, patterns and who listens.
+//! Channels, patterns and who listens. Sharded channels are a world of their own, which no pattern reaches; one server is
+//! one shard.
 
 use commands::glob;
 use hashbrown::HashMap;
@@ -10,6 +11,7 @@ use crate::clients::Clients;
 pub(crate) struct PubSub {
     channels: HashMap<Vec<u8>, Vec<Slot>>,
     patterns: HashMap<Vec<u8>, Vec<Slot>>,
+    shard_channels: HashMap<Vec<u8>, Vec<Slot>>,
 }
 
 impl PubSub {
@@ -27,6 +29,14 @@ impl PubSub {
 
     pub(crate) fn unsubscribe_pattern(&mut self, slot: Slot, pattern: &[u8]) {
         drop_listener(&mut self.patterns, slot, pattern);
+    }
+
+    pub(crate) fn subscribe_shard(&mut self, slot: Slot, channel: &[u8]) {
+        self.shard_channels.entry(channel.to_vec()).or_default().push(slot);
+    }
+
+    pub(crate) fn unsubscribe_shard(&mut self, slot: Slot, channel: &[u8]) {
+        drop_listener(&mut self.shard_channels, slot, channel);
     }
 
     /// Sends a message to all who listen, and says how many copies went out.
@@ -57,6 +67,33 @@ impl PubSub {
             }
         }
         receivers
+    }
+
+    /// As [`PubSub::publish`], to a sharded channel.
+    pub(crate) fn publish_shard(
+        &self,
+        clients: &mut Clients,
+        channel: &[u8],
+        message: &[u8],
+    ) -> usize {
+        let listeners = self.shard_channels.get(channel).map_or(&[][..], Vec::as_slice);
+        for slot in listeners {
+            clients.write(*slot, |reply| {
+                reply.push(3);
+                reply.text("smessage");
+                reply.bulk(channel);
+                reply.bulk(message);
+            });
+        }
+        listeners.len()
+    }
+
+    pub(crate) fn shard_channels(&self) -> impl Iterator<Item = &[u8]> {
+        self.shard_channels.keys().map(Vec::as_slice)
+    }
+
+    pub(crate) fn shard_listeners(&self, channel: &[u8]) -> usize {
+        self.shard_channels.get(channel).map_or(0, Vec::len)
     }
 
     pub(crate) fn channels(&self) -> impl Iterator<Item = (&[u8], usize)> {

@@ -12,9 +12,11 @@ use crate::command_table::CommandTable;
 use crate::config::Config;
 use crate::gears::Gears;
 use crate::notify::Notifications;
+use crate::process;
 use crate::pubsub::PubSub;
 use crate::slowlog::SlowLog;
 use crate::statistics::Statistics;
+use crate::stopwatch::Stopwatch;
 
 /// A command that acts on more than a database.
 #[derive(Debug)]
@@ -35,17 +37,21 @@ pub(crate) struct State {
     pub(crate) notifications: Notifications,
     pub(crate) statistics: Statistics,
     pub(crate) slowlog: SlowLog,
+    pub(crate) stopwatch: Stopwatch,
+    /// Clients that see every command.
+    pub(crate) monitors: Vec<Slot>,
     pub(crate) gears: Gears,
     /// Events taken from the keyspace and not yet told; kept to reuse its memory.
     pub(crate) events: Vec<Event>,
     /// 40 hexadecimal digits.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
-    /// When the last command was done, by the clock of durations.
-    pub(crate) command_end_us: u64,
     /// Depth of calls into the one door: client, function, nested.
     pub(crate) depth: usize,
     pub(crate) shutdown: bool,
+    /// The process' memory when nothing was stored, and as of the last look.
+    resident_at_start: u64,
+    resident: u64,
 }
 
 /// What is read for every command or every turn, out of the configuration.
@@ -104,6 +110,7 @@ impl State {
         let databases = config.number("databases") as usize;
         let mut keyspace = Keyspace::new(Options { databases, seed });
         keyspace.set_now(clock.unix_ms());
+        keyspace.set_sink(crate::lazy_free::sink());
         let settings = Settings::of(&config);
         let gears = Gears::new(&config);
         let mut state = State {
@@ -118,13 +125,16 @@ impl State {
             notifications: Notifications::default(),
             statistics: Statistics::default(),
             slowlog: SlowLog::default(),
+            stopwatch: Stopwatch::default(),
+            monitors: Vec::new(),
             gears,
             events: Vec::new(),
             run_id,
             tcp_port: 0,
-            command_end_us: 0,
             depth: 0,
             shutdown: false,
+            resident_at_start: process::resident_bytes(),
+            resident: 0,
         };
         state.apply_config();
         state
@@ -177,7 +187,19 @@ impl State {
         self.keyspace.set_now(self.clock.unix_ms());
     }
 
+    /// Once in a while: what the process takes beyond its start. The keyspace's own account leaves out the inside of collections.
+    pub(crate) fn sample_memory(&mut self) {
+        if self.settings.memory_max > 0 {
+            self.resident = process::resident_bytes();
+        }
+    }
+
+    pub(crate) fn used_memory(&self) -> usize {
+        let grown = self.resident.saturating_sub(self.resident_at_start) as usize;
+        self.keyspace.used_memory().max(grown)
+    }
+
     pub(crate) fn has_memory(&self) -> bool {
-        self.settings.memory_max == 0 || self.keyspace.used_memory() <= self.settings.memory_max
+        self.settings.memory_max == 0 || self.used_memory() <= self.settings.memory_max
     }
 }

@@ -15,6 +15,8 @@ pub(crate) mod to_worker {
     pub(crate) const ABORT: i64 = 6;
     pub(crate) const ANSWER: i64 = 7;
     pub(crate) const FORGET: i64 = 8;
+    pub(crate) const INVOKE_INSIDE: i64 = 9;
+    pub(crate) const HAND_BACK: i64 = 10;
 }
 
 /// A message that no runtime of ours sends.
@@ -69,10 +71,28 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             execution: fields.optional_execution()?,
             args: fields.byte_strings()?,
         },
-        7 => FromWorker::AtomicBegin { token: fields.token()? },
+        7 => FromWorker::AtomicBegin {
+            token: fields.token()?,
+            execution: fields.optional_execution()?,
+        },
         8 => FromWorker::AtomicEnd { token: fields.token()? },
         9 => FromWorker::ConfigGet { token: fields.token()?, key: fields.text()? },
         10 => FromWorker::Log { level: fields.level()?, message: fields.text()? },
+        11 => FromWorker::Suspended { execution: fields.execution()? },
+        12 => FromWorker::CallNext {
+            token: fields.token()?,
+            execution: fields.optional_execution()?,
+            args: fields.byte_strings()?,
+        },
+        13 => FromWorker::GetCommand {
+            token: fields.token()?,
+            execution: fields.optional_execution()?,
+        },
+        14 => FromWorker::OverrideReply {
+            token: fields.token()?,
+            execution: fields.optional_execution()?,
+            value: fields.next()?,
+        },
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };
     fields.end()?;

@@ -42,13 +42,14 @@ impl Zygote {
         // Isolated: neither the environment nor the working directory decides what `import` finds; installed
         // packages stay importable. UTF-8 whatever the locale says.
         let child = Command::new(interpreter)
-            .args(["-I", "-X", "utf8", "-c", runtime::BOOT])
+            .args(["-I", "-X", "utf8", "-c", runtime::STUB, "mainspring-workers"])
             .stdin(Stdio::from(theirs))
             .stdout(write_end.try_clone()?)
             .stderr(write_end)
             .spawn()?;
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
-        // This fails when it has ended already. The end of the control socket tells so, and its output why.
+        // These fail when it has ended already. The end of the control socket tells so, and its output why.
+        let _ = sys::send_packet(zygote.control.as_fd(), runtime::BOOT.as_bytes(), &[]);
         let _ = sys::send_packet(zygote.control.as_fd(), &modules(), &[]);
         Ok(zygote)
     }

@@ -167,7 +167,7 @@ fn an_aborted_execution_lets_go_of_the_server() {
         "def f(r):\n  with atomic():\n    while True: pass\nGB('CommandReader').map(f).register(trigger='t')",
     );
     let execution = driver.invoke(worker, function, &[b"t"]);
-    let FromWorker::AtomicBegin { token } = driver.next(worker) else { panic!() };
+    let FromWorker::AtomicBegin { token, .. } = driver.next(worker) else { panic!() };
     driver.answer(worker, token, functions::plan::Argument::None);
     driver.pump();
     std::thread::sleep(Duration::from_millis(20));

@@ -392,7 +392,7 @@ fn atomic_blocks_do_not_nest() {
           assert not isInAtomicBlock()\ntry: atomic().__exit__(None, None, None)\nexcept redisgears.GearsError as e: log(str(e), 'warning')",
     );
     let begin = driver.next(worker);
-    let FromWorker::AtomicBegin { token } = begin else { panic!("{begin:?}") };
+    let FromWorker::AtomicBegin { token, .. } = begin else { panic!("{begin:?}") };
     driver.answer(worker, token, Argument::None);
     let FromWorker::AtomicEnd { token } = driver.next(worker) else { panic!() };
     driver.answer(worker, token, Argument::None);

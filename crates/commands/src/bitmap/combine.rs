@@ -14,6 +14,7 @@ pub(crate) const BITOP: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Range { first: 2, last: -1, step: 1 })
+    .key_flags(&["OW update", "RO access"])
     .since("2.6.0")
     .syntax("<AND|OR|XOR|NOT> destkey key [key ...]"),
     run: bitop,

@@ -14,6 +14,7 @@ pub(crate) const COPY: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Range { first: 1, last: 2, step: 1 })
+    .key_flags(&["RO access", "OW update"])
     .since("6.2.0")
     .syntax("source destination [DB db] [REPLACE]"),
     run: copy,

@@ -8,6 +8,7 @@ pub(crate) const DEL: Command = Command {
     spec: CommandSpec::new("del", Group::Generic, Arity::AtLeast(2), "Deletes one or more keys.")
         .flags(Flags::WRITE)
         .keys(Keys::ALL)
+        .key_flags(&["RM delete"])
         .syntax("key [key ...]"),
     run: |database, args, reply| {
         delete(database, args, reply, |database, key| database.remove(key))
@@ -23,6 +24,7 @@ pub(crate) const UNLINK: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::ALL)
+    .key_flags(&["RM delete"])
     .since("4.0.0")
     .syntax("key [key ...]"),
     run: |database, args, reply| {

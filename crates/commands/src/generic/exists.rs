@@ -13,6 +13,7 @@ pub(crate) const EXISTS: Command = Command {
     )
     .flags(Flags::READONLY.and(Flags::FAST))
     .keys(Keys::ALL)
+    .key_flags(&["RO"])
     .syntax("key [key ...]"),
     run: exists,
 };
@@ -32,7 +33,7 @@ pub(crate) const TOUCH: Command = Command {
         "Returns the number of existing keys out of those specified after updating the time they were last accessed.",
     )
     .flags(Flags::READONLY.and(Flags::FAST))
-    .keys(Keys::ALL)
+    .keys(Keys::ALL).key_flags(&["RO"])
     .since("3.2.1")
     .syntax("key [key ...]"),
     run: touch,
@@ -54,6 +55,7 @@ pub(crate) const TYPE: Command = Command {
     )
     .flags(Flags::READONLY.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .syntax("key"),
     run: type_of,
 };

@@ -12,6 +12,7 @@ macro_rules! expire_command {
             spec: CommandSpec::new($name, Group::Generic, Arity::AtLeast(3), $summary)
                 .flags(Flags::WRITE.and(Flags::FAST))
                 .keys(Keys::First)
+                .key_flags(&["RW update"])
                 .since($since)
                 .syntax(concat!("key ", $unit, " [NX|XX|GT|LT]")),
             run: |database, args, reply| expire(database, args, reply, $time, $name),
@@ -138,6 +139,11 @@ pub(crate) const PERSIST: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW update"])
+    .key_flags(&["RW update"])
+    .key_flags(&["RW update"])
+    .key_flags(&["RW update"])
+    .key_flags(&["RW update"])
     .since("2.2.0")
     .syntax("key"),
     run: persist,

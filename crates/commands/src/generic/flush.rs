@@ -11,7 +11,8 @@ pub(crate) const DBSIZE: Command = Command {
         Arity::Exactly(1),
         "Returns the number of keys in the database.",
     )
-    .flags(Flags::READONLY.and(Flags::FAST)),
+    .flags(Flags::READONLY.and(Flags::FAST))
+    .categories(&["@keyspace"]),
     run: dbsize,
 };
 
@@ -29,6 +30,7 @@ pub(crate) const FLUSHDB: Command = Command {
         "Removes all keys from the current database.",
     )
     .flags(Flags::WRITE)
+    .categories(&["@keyspace", "@dangerous"])
     .syntax("[ASYNC|SYNC]"),
     run: flushdb,
 };

@@ -15,6 +15,7 @@ pub(crate) const ENCODING: Command = Command {
     )
     .flags(Flags::READONLY)
     .keys(KEY)
+    .key_flags(&["RO"])
     .since("2.2.3")
     .syntax("key"),
     run: encoding,
@@ -45,6 +46,7 @@ pub(crate) const REFCOUNT: Command = Command {
     )
     .flags(Flags::READONLY)
     .keys(KEY)
+    .key_flags(&["RO"])
     .since("2.2.3")
     .syntax("key"),
     run: refcount,
@@ -71,6 +73,7 @@ pub(crate) const IDLETIME: Command = Command {
     )
     .flags(Flags::READONLY)
     .keys(KEY)
+    .key_flags(&["RO"])
     .since("2.2.3")
     .syntax("key"),
     run: idletime,
@@ -96,6 +99,7 @@ pub(crate) const FREQ: Command = Command {
     )
     .flags(Flags::READONLY)
     .keys(KEY)
+    .key_flags(&["RO"])
     .since("4.0.0")
     .syntax("key"),
     run: freq,

@@ -13,6 +13,7 @@ pub(crate) const RENAME: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::Range { first: 1, last: 2, step: 1 })
+    .key_flags(&["RW access delete", "OW update"])
     .syntax("key newkey"),
     run: rename,
 };
@@ -39,6 +40,7 @@ pub(crate) const RENAMENX: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::Range { first: 1, last: 2, step: 1 })
+    .key_flags(&["RW access delete", "OW insert"])
     .syntax("key newkey"),
     run: renamenx,
 };

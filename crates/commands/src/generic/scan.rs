@@ -54,6 +54,7 @@ pub(crate) const KEYS: Command = Command {
         "Returns all key names that match a pattern.",
     )
     .flags(Flags::READONLY)
+    .categories(&["@keyspace", "@dangerous"])
     .keys(Keys::None)
     .syntax("pattern"),
     run: keys,

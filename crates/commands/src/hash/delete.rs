@@ -13,6 +13,7 @@ pub(crate) const HDEL: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .since("2.0.0")
     .syntax("key field [field ...]"),
     run: hdel,

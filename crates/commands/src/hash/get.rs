@@ -71,6 +71,7 @@ pub(crate) const HEXISTS: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .since("2.0.0")
     .syntax("key field"),
     run: hexists,

@@ -15,6 +15,7 @@ pub(crate) const HLEN: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .since("2.0.0")
     .syntax("key"),
     run: hlen,
@@ -38,6 +39,7 @@ pub(crate) const HSTRLEN: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .since("3.2.0")
     .syntax("key field"),
     run: hstrlen,

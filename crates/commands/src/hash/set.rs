@@ -16,6 +16,7 @@ pub(crate) const HSET: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RW update"])
     .since("2.0.0")
     .syntax("key <field value> ..."),
     run: hset,
@@ -37,6 +38,7 @@ pub(crate) const HMSET: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RW update"])
     .since("2.0.0")
     .syntax("key <field value> ..."),
     run: hmset,
@@ -76,6 +78,7 @@ pub(crate) const HSETNX: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RW insert"])
     .since("2.0.0")
     .syntax("key field value"),
     run: hsetnx,

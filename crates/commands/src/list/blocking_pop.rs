@@ -5,7 +5,7 @@ use resp::ReplyWriter;
 
 use super::end::{pop_event, pop_into};
 use crate::timeout::parse_timeout;
-use crate::{Absence, Command, Result, Wait};
+use crate::{Command, Result, Wait};
 
 const FLAGS: Flags = Flags::WRITE.and(Flags::NO_SCRIPT).and(Flags::BLOCKING);
 
@@ -17,7 +17,7 @@ pub(crate) const BLPOP: Command = Command {
         "Removes and returns the first element of the first of several lists that has any. Waits until one has.",
     )
     .flags(FLAGS)
-    .keys(Keys::Range { first: 1, last: -2, step: 1 })
+    .keys(Keys::Range { first: 1, last: -2, step: 1 }).key_flags(&["RW access delete"])
     .since("2.0.0")
     .syntax("key [key ...] timeout"),
     run: |database, args, reply| blocking_pop(database, args, reply, End::Front),
@@ -31,7 +31,7 @@ pub(crate) const BRPOP: Command = Command {
         "Removes and returns the last element of the first of several lists that has any. Waits until one has.",
     )
     .flags(FLAGS)
-    .keys(Keys::Range { first: 1, last: -2, step: 1 })
+    .keys(Keys::Range { first: 1, last: -2, step: 1 }).key_flags(&["RW access delete"])
     .since("2.0.0")
     .syntax("key [key ...] timeout"),
     run: |database, args, reply| blocking_pop(database, args, reply, End::Back),
@@ -55,7 +55,7 @@ fn blocking_pop(
         return Ok(());
     }
     let keys = keys.iter().map(|key| key.to_vec()).collect();
-    Err(Wait { keys, deadline_ms, absence: Absence::NullArray, retry: None }.into())
+    Err(Wait::for_array(keys, deadline_ms).into())
 }
 
 #[cfg(test)]
@@ -65,8 +65,8 @@ mod tests {
     use resp::{Protocol, Reply, ReplyWriter};
 
     use super::BLPOP;
+    use crate::Wait;
     use crate::testing::{NOW_MS, bulk, error, run};
-    use crate::{Absence, Wait};
 
     #[test]
     fn what_is_there_is_given_at_once() {
@@ -89,12 +89,8 @@ mod tests {
             Args::new(&[b"a", b"b", b"0.5"]),
             &mut ReplyWriter::new(&mut out, Protocol::Resp2),
         );
-        let wait = Wait {
-            keys: vec![b"a".to_vec(), b"b".to_vec()],
-            deadline_ms: Some(NOW_MS + 500),
-            absence: Absence::NullArray,
-            retry: None,
-        };
+        let keys = vec![b"a".to_vec(), b"b".to_vec()];
+        let wait = Wait::for_array(keys, Some(NOW_MS + 500));
         assert_eq!(result, Err(wait.into()));
     }
 }

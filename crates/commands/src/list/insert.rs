@@ -13,6 +13,7 @@ pub(crate) const LINSERT: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::First)
+    .key_flags(&["RW insert"])
     .since("2.2.0")
     .syntax("key <BEFORE|AFTER> pivot element"),
     run: linsert,

@@ -16,6 +16,7 @@ pub(crate) const LPOP: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW access delete"])
     .syntax("key [count]"),
     run: |database, args, reply| pop(database, args, reply, End::Front, "lpop"),
 };
@@ -29,6 +30,7 @@ pub(crate) const RPOP: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW access delete"])
     .syntax("key [count]"),
     run: |database, args, reply| pop(database, args, reply, End::Back, "rpop"),
 };

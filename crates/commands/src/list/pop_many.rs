@@ -5,7 +5,7 @@ use resp::ReplyWriter;
 
 use super::end::{parse_end, pop_event, pop_into};
 use crate::timeout::parse_timeout;
-use crate::{Absence, Command, Error, Result, Wait};
+use crate::{Command, Error, Result, Wait};
 
 pub(crate) const LMPOP: Command = Command {
     spec: CommandSpec::new(
@@ -16,6 +16,7 @@ pub(crate) const LMPOP: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::Counted { at: 1, also: None })
+    .key_flags(&["RW access delete"])
     .since("7.0.0")
     .syntax("numkeys key [key ...] <LEFT|RIGHT> [COUNT count]"),
     run: lmpop,
@@ -39,7 +40,7 @@ pub(crate) const BLMPOP: Command = Command {
         "Removes and returns elements of the first of several lists that has any. Waits until one has.",
     )
     .flags(Flags::WRITE.and(Flags::BLOCKING))
-    .keys(Keys::Counted { at: 2, also: None })
+    .keys(Keys::Counted { at: 2, also: None }).key_flags(&["RW access delete"])
     .since("7.0.0")
     .syntax("timeout numkeys key [key ...] <LEFT|RIGHT> [COUNT count]"),
     run: blmpop,
@@ -55,7 +56,7 @@ fn blmpop(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
         return Ok(());
     }
     let keys = request.keys.iter().map(|key| key.to_vec()).collect();
-    Err(Wait { keys, deadline_ms, absence: Absence::NullArray, retry: None }.into())
+    Err(Wait::for_array(keys, deadline_ms).into())
 }
 
 struct PopMany<'a> {

@@ -16,7 +16,7 @@ pub(crate) const LPUSH: Command = Command {
         "Puts elements in front of a list, one after the other. Creates the key if it doesn't exist.",
     )
     .flags(FLAGS)
-    .keys(Keys::First)
+    .keys(Keys::First).key_flags(&["RW insert"])
     .syntax("key element [element ...]"),
     run: |database, args, reply| push(database, args, reply, End::Front),
 };
@@ -30,6 +30,7 @@ pub(crate) const RPUSH: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RW insert"])
     .syntax("key element [element ...]"),
     run: |database, args, reply| push(database, args, reply, End::Back),
 };
@@ -55,6 +56,7 @@ pub(crate) const LPUSHX: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RW insert"])
     .since("2.2.0")
     .syntax("key element [element ...]"),
     run: |database, args, reply| push_existing(database, args, reply, End::Front),
@@ -69,6 +71,7 @@ pub(crate) const RPUSHX: Command = Command {
     )
     .flags(FLAGS)
     .keys(Keys::First)
+    .key_flags(&["RW insert"])
     .since("2.2.0")
     .syntax("key element [element ...]"),
     run: |database, args, reply| push_existing(database, args, reply, End::Back),

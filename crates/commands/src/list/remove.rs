@@ -14,6 +14,7 @@ pub(crate) const LREM: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .syntax("key count element"),
     run: lrem,
 };

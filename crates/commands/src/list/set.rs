@@ -15,6 +15,7 @@ pub(crate) const LSET: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::First)
+    .key_flags(&["RW update"])
     .syntax("key index element"),
     run: lset,
 };

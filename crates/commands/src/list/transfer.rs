@@ -20,6 +20,7 @@ pub(crate) const LMOVE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(KEYS)
+    .key_flags(&["RW access delete", "RW insert"])
     .since("6.2.0")
     .syntax("source destination <LEFT|RIGHT> <LEFT|RIGHT>"),
     run: lmove,
@@ -44,6 +45,7 @@ pub(crate) const RPOPLPUSH: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(KEYS)
+    .key_flags(&["RW access delete", "RW insert"])
     .since("1.2.0")
     .syntax("source destination"),
     run: rpoplpush,
@@ -67,7 +69,7 @@ pub(crate) const BLMOVE: Command = Command {
         "Moves an element from an end of one list to an end of another, and returns it. Waits until there is one.",
     )
     .flags(BLOCKING)
-    .keys(KEYS)
+    .keys(KEYS).key_flags(&["RW access delete", "RW insert"])
     .since("6.2.0")
     .syntax("source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout"),
     run: blmove,
@@ -89,7 +91,7 @@ pub(crate) const BRPOPLPUSH: Command = Command {
         "Moves the last element of one list to the front of another, and returns it. Waits until there is one.",
     )
     .flags(BLOCKING)
-    .keys(KEYS)
+    .keys(KEYS).key_flags(&["RW access delete", "RW insert"])
     .since("2.2.0")
     .syntax("source destination timeout"),
     run: brpoplpush,
@@ -163,7 +165,8 @@ impl<'a> Transfer<'a> {
         }
         let keys = vec![self.source.to_vec()];
         // The absence of an array though no array is ever given: so it is in Redis when the time is over.
-        Err(Wait { keys, deadline_ms, absence: Absence::NullArray, retry: None }.into())
+        let (absence, refusal) = (Absence::NullArray, Absence::Null);
+        Err(Wait { keys, deadline_ms, absence, refusal, retry: None }.into())
     }
 }
 

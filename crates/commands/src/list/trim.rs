@@ -14,6 +14,7 @@ pub(crate) const LTRIM: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .syntax("key start stop"),
     run: ltrim,
 };

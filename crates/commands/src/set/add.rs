@@ -13,6 +13,7 @@ pub(crate) const SADD: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW insert"])
     .syntax("key member [member ...]"),
     run: sadd,
 };

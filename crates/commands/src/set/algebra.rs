@@ -91,6 +91,7 @@ pub(crate) const SINTERSTORE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::ALL)
+    .key_flags(&["RW update", "RO access"])
     .syntax("destination key [key ...]"),
     run: |database, args, reply| {
         keep(database, args, reply, Operation::Intersection, EventKind::SINTERSTORE)
@@ -106,6 +107,7 @@ pub(crate) const SUNIONSTORE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::ALL)
+    .key_flags(&["OW update", "RO access"])
     .syntax("destination key [key ...]"),
     run: |database, args, reply| {
         keep(database, args, reply, Operation::Union, EventKind::SUNIONSTORE)
@@ -121,6 +123,7 @@ pub(crate) const SDIFFSTORE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::ALL)
+    .key_flags(&["OW update", "RO access"])
     .syntax("destination key [key ...]"),
     run: |database, args, reply| {
         keep(database, args, reply, Operation::Difference, EventKind::SDIFFSTORE)

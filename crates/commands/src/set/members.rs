@@ -42,6 +42,7 @@ pub(crate) const SCARD: Command = Command {
     )
     .flags(Flags::READONLY.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .syntax("key"),
     run: scard,
 };

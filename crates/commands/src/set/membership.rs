@@ -13,6 +13,7 @@ pub(crate) const SISMEMBER: Command = Command {
     )
     .flags(Flags::READONLY.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .syntax("key member"),
     run: sismember,
 };

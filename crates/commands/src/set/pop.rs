@@ -15,6 +15,7 @@ pub(crate) const SPOP: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW access delete"])
     .syntax("key [count]"),
     run: spop,
 };

@@ -13,6 +13,7 @@ pub(crate) const SREM: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .syntax("key member [member ...]"),
     run: srem,
 };

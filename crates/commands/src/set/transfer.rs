@@ -13,6 +13,7 @@ pub(crate) const SMOVE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::Range { first: 1, last: 2, step: 1 })
+    .key_flags(&["RW access delete", "RW insert"])
     .syntax("source destination member"),
     run: smove,
 };

@@ -15,7 +15,7 @@ pub(crate) const ZADD: Command = Command {
         "Adds members to a sorted set or changes their scores; the set is created if the key doesn't exist.",
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST))
-    .keys(Keys::First)
+    .keys(Keys::First).key_flags(&["RW update"])
     .since("1.2.0")
     .syntax("key [NX|XX] [GT|LT] [CH] [INCR] <score member> ..."),
     run: zadd,

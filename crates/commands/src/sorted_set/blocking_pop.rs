@@ -6,7 +6,7 @@ use super::members::Direction;
 use super::pop::pop;
 use super::pop_first::PopFirst;
 use crate::timeout::parse_timeout;
-use crate::{Absence, Command, Result, Wait};
+use crate::{Command, Result, Wait};
 
 pub(crate) const BZPOPMIN: Command = Command {
     spec: CommandSpec::new(
@@ -16,7 +16,7 @@ pub(crate) const BZPOPMIN: Command = Command {
         "Pops the lowest member from the first of several sorted sets that has any, or waits for one.",
     )
     .flags(Flags::WRITE.and(Flags::NO_SCRIPT).and(Flags::BLOCKING).and(Flags::FAST))
-    .keys(Keys::Range { first: 1, last: -2, step: 1 })
+    .keys(Keys::Range { first: 1, last: -2, step: 1 }).key_flags(&["RW access delete"])
     .since("5.0.0")
     .syntax("key [key ...] timeout"),
     run: |database, args, reply| pop_one(database, args, reply, Direction::Ascending),
@@ -30,7 +30,7 @@ pub(crate) const BZPOPMAX: Command = Command {
         "Pops the highest member from the first of several sorted sets that has any, or waits for one.",
     )
     .flags(Flags::WRITE.and(Flags::NO_SCRIPT).and(Flags::BLOCKING).and(Flags::FAST))
-    .keys(Keys::Range { first: 1, last: -2, step: 1 })
+    .keys(Keys::Range { first: 1, last: -2, step: 1 }).key_flags(&["RW access delete"])
     .since("5.0.0")
     .syntax("key [key ...] timeout"),
     run: |database, args, reply| pop_one(database, args, reply, Direction::Descending),
@@ -70,7 +70,7 @@ pub(crate) const BZMPOP: Command = Command {
         "Pops the lowest or highest members from the first of several sorted sets that has any, or waits for some.",
     )
     .flags(Flags::WRITE.and(Flags::BLOCKING))
-    .keys(Keys::Counted { at: 2, also: None })
+    .keys(Keys::Counted { at: 2, also: None }).key_flags(&["RW access delete"])
     .since("7.0.0")
     .syntax("timeout numkeys key [key ...] <MIN|MAX> [COUNT count]"),
     run: bzmpop,
@@ -89,12 +89,7 @@ fn bzmpop(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
 }
 
 fn wait(keys: &[&[u8]], deadline_ms: Option<i64>) -> Wait {
-    Wait {
-        keys: keys.iter().map(|key| key.to_vec()).collect(),
-        deadline_ms,
-        absence: Absence::NullArray,
-        retry: None,
-    }
+    Wait::for_array(keys.iter().map(|key| key.to_vec()).collect(), deadline_ms)
 }
 
 #[cfg(test)]

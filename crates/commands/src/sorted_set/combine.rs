@@ -100,6 +100,7 @@ pub(crate) const ZUNIONSTORE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Counted { at: 2, also: Some(1) })
+    .key_flags(&["OW update", "RO access"])
     .since("2.0.0")
     .syntax(
         "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM|MIN|MAX>]",
@@ -118,6 +119,7 @@ pub(crate) const ZINTERSTORE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Counted { at: 2, also: Some(1) })
+    .key_flags(&["OW update", "RO access"])
     .since("2.0.0")
     .syntax(
         "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM|MIN|MAX>]",
@@ -136,6 +138,7 @@ pub(crate) const ZDIFFSTORE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Counted { at: 2, also: Some(1) })
+    .key_flags(&["OW update", "RO access"])
     .since("6.2.0")
     .syntax("destination numkeys key [key ...]"),
     run: |database, args, reply| {

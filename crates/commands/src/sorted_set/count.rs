@@ -14,6 +14,7 @@ pub(crate) const ZCARD: Command = Command {
     )
     .flags(Flags::READONLY.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .since("1.2.0")
     .syntax("key"),
     run: zcard,

@@ -20,6 +20,7 @@ mod score;
 mod source;
 
 use crate::Command;
+pub(crate) use add::ZADD;
 
 pub(crate) const COMMANDS: &[&Command] = &[
     &add::ZADD,

@@ -15,6 +15,7 @@ pub(crate) const ZPOPMIN: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW access delete"])
     .since("5.0.0")
     .syntax("key [count]"),
     run: |database, args, reply| pop_from_end(database, args, reply, Direction::Ascending),
@@ -29,6 +30,7 @@ pub(crate) const ZPOPMAX: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW access delete"])
     .since("5.0.0")
     .syntax("key [count]"),
     run: |database, args, reply| pop_from_end(database, args, reply, Direction::Descending),

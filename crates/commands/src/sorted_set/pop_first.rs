@@ -16,6 +16,7 @@ pub(crate) const ZMPOP: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::Counted { at: 1, also: None })
+    .key_flags(&["RW access delete"])
     .since("7.0.0")
     .syntax("numkeys key [key ...] <MIN|MAX> [COUNT count]"),
     run: zmpop,

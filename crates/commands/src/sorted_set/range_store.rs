@@ -16,6 +16,7 @@ pub(crate) const ZRANGESTORE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Range { first: 1, last: 2, step: 1 })
+    .key_flags(&["OW update", "RO access"])
     .since("6.2.0")
     .syntax("destination source min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]"),
     run: zrangestore,

@@ -13,6 +13,7 @@ pub(crate) const ZREM: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .since("1.2.0")
     .syntax("key member [member ...]"),
     run: zrem,

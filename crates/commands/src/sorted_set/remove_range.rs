@@ -16,6 +16,7 @@ pub(crate) const ZREMRANGEBYRANK: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .since("2.0.0")
     .syntax("key start stop"),
     run: zremrangebyrank,
@@ -38,6 +39,7 @@ pub(crate) const ZREMRANGEBYSCORE: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .since("1.2.0")
     .syntax("key min-score max-score"),
     run: zremrangebyscore,
@@ -60,6 +62,7 @@ pub(crate) const ZREMRANGEBYLEX: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .since("2.8.9")
     .syntax("key min max"),
     run: zremrangebylex,

@@ -13,7 +13,7 @@ pub(crate) const XACK: Command = Command {
         "Acknowledges entries that were delivered to a consumer group, and says how many were pending.",
     )
     .flags(Flags::WRITE.and(Flags::FAST))
-    .keys(Keys::First)
+    .keys(Keys::First).key_flags(&["RW update"])
     .since("5.0.0")
     .syntax("key group id [id ...]"),
     run: xack,

@@ -17,6 +17,7 @@ pub(crate) const XADD: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW update"])
     .since("5.0.0")
     .syntax("key [NOMKSTREAM] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]] id <field value> ..."),
     run: xadd,

@@ -19,7 +19,7 @@ pub(crate) const XAUTOCLAIM: Command = Command {
         "Makes a consumer the owner of the next entries of its group that have been pending for long enough.",
     )
     .flags(Flags::WRITE.and(Flags::FAST))
-    .keys(Keys::First)
+    .keys(Keys::First).key_flags(&["RW delete"])
     .since("6.2.0")
     .syntax("key group consumer min-idle-time start [COUNT count] [JUSTID]"),
     run: xautoclaim,

@@ -17,7 +17,7 @@ pub(crate) const XCLAIM: Command = Command {
         "Makes a consumer the owner of entries that were delivered to another one of its group.",
     )
     .flags(Flags::WRITE.and(Flags::FAST))
-    .keys(Keys::First)
+    .keys(Keys::First).key_flags(&["RW update"])
     .since("5.0.0")
     .syntax(
         "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] \

@@ -16,6 +16,7 @@ pub(crate) const CREATECONSUMER: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(KEY)
+    .key_flags(&["RW insert"])
     .since("6.2.0")
     .syntax("key group consumer"),
     run: create_consumer,
@@ -54,6 +55,7 @@ pub(crate) const DELCONSUMER: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(KEY)
+    .key_flags(&["RW delete"])
     .since("5.0.0")
     .syntax("key group consumer"),
     run: delete_consumer,

@@ -14,6 +14,7 @@ pub(crate) const XDEL: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .since("5.0.0")
     .syntax("key id [id ...]"),
     run: xdel,

@@ -19,6 +19,7 @@ pub(crate) const CREATE: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(KEY)
+    .key_flags(&["RW insert"])
     .since("5.0.0")
     .syntax("key group <id|$> [MKSTREAM] [ENTRIESREAD entries-read]"),
     run: create,
@@ -70,6 +71,7 @@ pub(crate) const SETID: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(KEY)
+    .key_flags(&["RW update"])
     .since("5.0.0")
     .syntax("key group <id|$> [ENTRIESREAD entries-read]"),
     run: set_id,
@@ -127,6 +129,7 @@ pub(crate) const DESTROY: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(KEY)
+    .key_flags(&["RW delete"])
     .since("5.0.0")
     .syntax("key group"),
     run: destroy,

@@ -15,6 +15,7 @@ pub(crate) const XLEN: Command = Command {
     )
     .flags(Flags::READONLY.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .since("5.0.0")
     .syntax("key"),
     run: xlen,

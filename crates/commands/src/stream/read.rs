@@ -7,7 +7,7 @@ use super::entry::{StreamReplies, write_entries};
 use super::id::parse_id;
 use super::read_option::{ReadOptions, Streams, deadline_ms};
 use crate::error::fail;
-use crate::{Absence, Command, Error, Result, Wait};
+use crate::{Command, Error, Result, Wait};
 
 pub(crate) const XREAD: Command = Command {
     spec: CommandSpec::new(
@@ -73,13 +73,9 @@ fn xread(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
         reply.null_array();
         return Ok(());
     };
-    Err(Wait {
-        keys: streams.keys_to_await(),
-        deadline_ms: deadline_ms(block_ms, now_ms),
-        absence: Absence::NullArray,
-        retry: resolve_last_ids(database, request, streams)?,
-    }
-    .into())
+    let retry = resolve_last_ids(database, request, streams)?;
+    let deadline_ms = deadline_ms(block_ms, now_ms);
+    Err(Wait { retry, ..Wait::for_array(streams.keys_to_await(), deadline_ms) }.into())
 }
 
 /// The request with what `$` stands for now, if it is in there: later it would stand for what was waited for.

@@ -9,7 +9,7 @@ use super::id::{now_ms, parse_id};
 use super::no_group::no_key_or_group_to_read;
 use super::read_option::{ReadOptions, Streams, deadline_ms};
 use crate::error::fail;
-use crate::{Absence, Command, Error, Result, Wait};
+use crate::{Command, Error, Result, Wait};
 
 pub(crate) const XREADGROUP: Command = Command {
     spec: CommandSpec::new(
@@ -19,7 +19,7 @@ pub(crate) const XREADGROUP: Command = Command {
         "Delivers entries of streams to a consumer of a group: new ones, or those it has not acknowledged.",
     )
     .flags(Flags::WRITE.and(Flags::BLOCKING))
-    .keys(Keys::AfterStreams { from: 4 })
+    .keys(Keys::AfterStreams { from: 4 }).key_flags(&["RO access"])
     .since("5.0.0")
     .syntax(
         "GROUP <group consumer> [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
@@ -105,13 +105,8 @@ fn xreadgroup(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
         reply.null_array();
         return Ok(());
     };
-    Err(Wait {
-        keys: streams.keys_to_await(),
-        deadline_ms: deadline_ms(block_ms, database.now_ms()),
-        absence: Absence::NullArray,
-        retry: None,
-    }
-    .into())
+    let deadline_ms = deadline_ms(block_ms, database.now_ms());
+    Err(Wait::for_array(streams.keys_to_await(), deadline_ms).into())
 }
 
 fn parse_wanted(database: &mut Database, group: &[u8], key: &[u8], id: &[u8]) -> Result<Wanted> {

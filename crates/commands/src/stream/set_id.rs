@@ -16,6 +16,7 @@ pub(crate) const XSETID: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW update"])
     .since("5.0.0")
     .syntax("key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]"),
     run: xsetid,

@@ -14,6 +14,7 @@ pub(crate) const XTRIM: Command = Command {
     )
     .flags(Flags::WRITE)
     .keys(Keys::First)
+    .key_flags(&["RW delete"])
     .since("5.0.0")
     .syntax("key <MAXLEN|MINID> [=|~] threshold [LIMIT count]"),
     run: xtrim,

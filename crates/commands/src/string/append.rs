@@ -14,6 +14,7 @@ pub(crate) const APPEND: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW insert"])
     .since("2.0.0")
     .syntax("key value"),
     run: append,
@@ -44,6 +45,7 @@ pub(crate) const STRLEN: Command = Command {
     )
     .flags(Flags::READONLY.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RO"])
     .since("2.2.0")
     .syntax("key"),
     run: strlen,

@@ -39,6 +39,7 @@ pub(crate) const GETDEL: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["RW access delete"])
     .since("6.2.0")
     .syntax("key"),
     run: getdel,

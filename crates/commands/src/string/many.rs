@@ -44,6 +44,7 @@ pub(crate) const MSET: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Range { first: 1, last: -1, step: 2 })
+    .key_flags(&["OW update"])
     .since("1.0.1")
     .syntax("<key value> ..."),
     run: mset,
@@ -67,6 +68,7 @@ pub(crate) const MSETNX: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::Range { first: 1, last: -1, step: 2 })
+    .key_flags(&["OW insert"])
     .since("1.0.1")
     .syntax("<key value> ..."),
     run: msetnx,

@@ -77,7 +77,7 @@ pub(crate) const SETRANGE: Command = Command {
         "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
-    .keys(Keys::First)
+    .keys(Keys::First).key_flags(&["RW update"])
     .since("2.2.0")
     .syntax("key offset value"),
     run: setrange,

@@ -129,6 +129,7 @@ pub(crate) const SETNX: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST))
     .keys(Keys::First)
+    .key_flags(&["OW insert"])
     .syntax("key value"),
     run: setnx,
 };
@@ -156,6 +157,7 @@ pub(crate) const SETEX: Command = Command {
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
     .keys(Keys::First)
+    .key_flags(&["OW update"])
     .since("2.0.0")
     .syntax("key seconds value"),
     run: |database, args, reply| set_for(database, args, reply, Time::Seconds, "setex"),
@@ -169,7 +171,7 @@ pub(crate) const PSETEX: Command = Command {
         "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.",
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
-    .keys(Keys::First)
+    .keys(Keys::First).key_flags(&["OW update"])
     .since("2.6.0")
     .syntax("key milliseconds value"),
     run: |database, args, reply| set_for(database, args, reply, Time::Milliseconds, "psetex"),

@@ -24,8 +24,9 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
             if let Origin::Registration(number) = origin
                 && let Some(registration) = engine.registrations.by_number.get_mut(&number)
             {
+                let waiting = registration.pending.len();
                 registration.pending.retain(|pending| *pending != id);
-                engine.queued -= 1;
+                engine.queued -= waiting - registration.pending.len();
             }
             engine.finish(call.doors, id, Status::Aborted);
         }

@@ -5,7 +5,7 @@ use crate::config::Key;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::identifier::RegistrationNumber;
 use crate::plan::Argument;
-use crate::registrations::{Outcome, Trigger};
+use crate::registrations::Outcome;
 use crate::worker::ExecutionId;
 
 impl Engine {
@@ -87,6 +87,11 @@ impl Engine {
             self.settle(doors, number, id, input, was_running);
         }
         self.answer_clients(doors, id);
+        if origin == Origin::Step {
+            self.hand_back(doors, id);
+        }
+        self.leave_cause(doors, id);
+        self.inside_ended(doors, id);
         self.keep_or_forget(id, origin);
         if let Origin::Registration(number) = origin {
             self.mark_ready(number);
@@ -106,7 +111,7 @@ impl Engine {
         let session = self.sessions.by_number.get_mut(&session);
         let session = session.expect("a session outlives its executions");
         session.unfinished -= 1;
-        session.batches.retain(|batch| *batch != id);
+        session.beside_queue.retain(|other| *other != id);
         let was_full = !session.accepts();
         let Some(place) = session.order.iter().position(|other| *other == id) else { return };
         session.order.remove(place);
@@ -159,7 +164,10 @@ impl Engine {
         if let Some(client) = client {
             wire.clear();
             match execution.origin {
-                Origin::Registration(_) => write_outcome(execution, &mut reply_to(&mut wire)),
+                Origin::Registration(_) => {
+                    let form = self.registrations.reply_form(execution);
+                    write_outcome(execution, form, &mut reply_to(&mut wire));
+                }
                 _ => write_results(execution, &mut reply_to(&mut wire)),
             }
             doors.host.reply(client, &wire);
@@ -173,6 +181,14 @@ impl Engine {
             doors.host.reply(waiting.client(), &wire);
         }
         self.wire = wire;
+    }
+
+    /// The step that ran it may await what came of it.
+    fn hand_back(&mut self, doors: &mut Doors, id: ExecutionId) {
+        let execution = &self.executions[&id];
+        if let Some(worker) = self.sessions.by_number[&execution.session].worker() {
+            doors.workers.hand_back(worker, id, &execution.results, &execution.errors);
+        }
     }
 
     fn keep_or_forget(&mut self, id: ExecutionId, origin: Origin) {
@@ -190,7 +206,7 @@ impl Engine {
         let Some(registration) = self.registrations.get_listed(number) else {
             return self.forget_execution(id);
         };
-        if matches!(registration.trigger, Trigger::Command(_)) {
+        if !registration.is_kept() {
             return self.forget_execution(id);
         }
         // Those that MaxExecutions pushed out are gone already.
@@ -209,7 +225,9 @@ impl Engine {
 
 /// The limit's name comes before the traceback of the exception that carried it out.
 fn name_limit(execution: &mut Execution) {
-    let Some(stop @ (Stop::TimedOut { .. } | Stop::Overflowed { .. })) = execution.stop else {
+    let Some(stop @ (Stop::TimedOut { .. } | Stop::Overflowed { .. } | Stop::Held { .. })) =
+        execution.stop
+    else {
         return;
     };
     match execution.errors.first_mut() {

@@ -12,11 +12,11 @@ use crate::operators::Leading;
 use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
 use crate::readers::stream::StreamRun;
-use crate::registrations::EventName;
+use crate::registrations::{EventName, Registration};
 use crate::session::SessionNumber;
 use crate::worker::FunctionId;
 
-pub(crate) use results::{write_outcome, write_results};
+pub(crate) use results::{ReplyForm, write_outcome, write_record, write_results};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -52,6 +52,15 @@ pub(crate) enum Origin {
     /// `run()` in a step.
     Step,
     Registration(RegistrationNumber),
+}
+
+impl Origin {
+    pub(crate) fn registration(self) -> Option<RegistrationNumber> {
+        match self {
+            Origin::Registration(number) => Some(number),
+            Origin::Script | Origin::Unblocking | Origin::Step => None,
+        }
+    }
 }
 
 /// What an execution still has to read. It leaves the execution as soon as it is sent or read.
@@ -92,6 +101,10 @@ pub(crate) enum Stop {
     Overflowed {
         bytes_max: u64,
     },
+    /// It had the data to itself for too long.
+    Held {
+        max_ms: i64,
+    },
 }
 
 impl Stop {
@@ -101,6 +114,7 @@ impl Stop {
             Stop::Asked => "RG.ABORTEXECUTION",
             Stop::TimedOut { .. } => "function-timeout-ms",
             Stop::Overflowed { .. } => "function-results-bytes",
+            Stop::Held { .. } => "atomic-max-ms",
         }
     }
 }
@@ -113,6 +127,12 @@ impl std::fmt::Display for Stop {
                 write!(
                     f,
                     "execution was stopped: its results exceed function-results-bytes ({bytes_max})"
+                )
+            }
+            Stop::Held { max_ms } => {
+                write!(
+                    f,
+                    "execution was stopped: the data was held longer than atomic-max-ms ({max_ms})"
                 )
             }
             Stop::TimedOut { after_ms } => {
@@ -190,6 +210,16 @@ impl Execution {
             total_us: 0,
             read_us: 0,
         }
+    }
+
+    pub(crate) fn of_registration(
+        number: RegistrationNumber,
+        registration: &Registration,
+        input: Input,
+    ) -> Self {
+        let plan = registration.plan.clone();
+        let origin = Origin::Registration(number);
+        Execution::new(registration.session, registration.function, plan, origin, input)
     }
 
     pub(crate) fn is_registered(&self) -> bool {

@@ -30,7 +30,7 @@ impl Engine {
         let (number, function) = (execution.session, execution.function);
         let session = self.sessions.by_number.get_mut(&number);
         let session = session.expect("a session outlives its executions");
-        session.batches.push(id);
+        session.beside_queue.push(id);
         let worker = session.worker();
         let batch = self.execution(id).batch().expect("a run has a reader");
 

@@ -15,14 +15,26 @@ pub(crate) fn write_results(execution: &Execution, reply: &mut ReplyWriter) {
     }
 }
 
+/// How an outcome is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyForm {
+    Records,
+    /// In place of a command's reply.
+    OneRecord,
+}
+
 /// RG.TRIGGER: the first error, or the results without a list of errors.
-pub(crate) fn write_outcome(execution: &Execution, reply: &mut ReplyWriter) {
+pub(crate) fn write_outcome(execution: &Execution, form: ReplyForm, reply: &mut ReplyWriter) {
     match execution.errors.first() {
         Some(error) => reply.error(error.as_bytes()),
         None if execution.status == Status::Aborted => {
             reply.error(b"ERR execution was aborted before it started")
         }
-        None => write_records(&execution.results, reply),
+        None if form == ReplyForm::Records => write_records(&execution.results, reply),
+        None => match &execution.results[..] {
+            [record] => write_record(record, reply),
+            _ => reply.error(b"Command hook must return exactly one result"),
+        },
     }
 }
 
@@ -33,7 +45,7 @@ fn write_records(records: &[Argument], reply: &mut ReplyWriter) {
     }
 }
 
-fn write_record(record: &Argument, reply: &mut ReplyWriter) {
+pub(crate) fn write_record(record: &Argument, reply: &mut ReplyWriter) {
     match record {
         Argument::List(items) => write_records(items, reply),
         Argument::Bool(value) => reply.integer(i64::from(*value)),

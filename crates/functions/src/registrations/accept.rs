@@ -1,7 +1,8 @@
 //! `run()` and `register()` calls, checked: what they ask for, or the text that Python raises.
 
 use super::{
-    CommandTrigger, FailurePolicy, KeyTypes, KeysTrigger, Mode, Pattern, StreamTrigger, Trigger,
+    CommandTrigger, FailurePolicy, Hook, KeyTypes, KeysTrigger, Mode, Pattern, StreamTrigger,
+    Trigger,
 };
 use crate::host::Projection;
 use crate::plan::{Argument, Plan};
@@ -107,16 +108,12 @@ pub(crate) fn accept(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Accep
     let mode = match keywords.text("mode", "execution mode must be a string")? {
         None | Some(b"async") => Mode::Async,
         Some(b"async_local") => Mode::AsyncLocal,
-        Some(b"sync") => {
-            return Err("mode='sync' is not supported by this server yet: use async or \
-                        async_local"
-                .into());
-        }
+        Some(b"sync") => Mode::Sync,
         Some(_) => return Err("unknown execution mode".into()),
     };
     let trigger = match reader {
         Reader::Keys => Trigger::Keys(accept_keys(plan, &keywords)?),
-        Reader::Stream => Trigger::Stream(accept_stream(plan, &keywords)?),
+        Reader::Stream => Trigger::Stream(accept_stream(plan, &keywords, mode)?),
         Reader::Command => Trigger::Command(accept_command(&keywords)?),
         Reader::KeysOnly | Reader::Python | Reader::ShardsId => {
             return Err("reader does not support register".into());
@@ -148,12 +145,13 @@ fn accept_keys(plan: &Plan, keywords: &Keywords) -> Result<KeysTrigger, String> 
     let types = keywords.texts("keyTypes", "keyTypes", "key type")?;
     let types = types.filter(|types| !types.is_empty()).map(KeyTypes::parse).transpose()?;
     let commands = keywords.texts("commands", "commands", "command type")?;
-    if commands.is_some_and(|commands| !commands.is_empty()) {
-        return Err("commands=... is not supported by this server yet".into());
-    }
+    let commands = commands.filter(|commands| !commands.is_empty()).map(|commands| {
+        let lower = |command: &[u8]| String::from_utf8_lossy(command).to_ascii_lowercase().into();
+        commands.into_iter().map(lower).collect()
+    });
     let reads = keywords.flag("readValue", true, "readValue is not boolean")?;
     let projection = if reads { Projection::KeyAndValue } else { Projection::Key };
-    Ok(KeysTrigger { pattern, events, types, projection })
+    Ok(KeysTrigger { pattern, events, types, projection, commands })
 }
 
 fn accept_command(keywords: &Keywords) -> Result<CommandTrigger, String> {
@@ -168,13 +166,16 @@ fn accept_command(keywords: &Keywords) -> Result<CommandTrigger, String> {
         (Some(_), None) if prefix.is_some() => {
             Err("trigger argument can not be given with keyprefix or hook".into())
         }
-        (Some(name), None) => Ok(CommandTrigger { name: name.into(), in_order }),
-        (None, Some(_)) => Err("command hooks are not supported by this server yet".into()),
+        (Some(name), None) => Ok(CommandTrigger { name: name.into(), in_order, hook: None }),
+        (None, Some(command)) => {
+            let hook = Some(Hook { prefix: prefix.map(Into::into) });
+            Ok(CommandTrigger { name: command.to_ascii_lowercase().into(), in_order, hook })
+        }
         (None, None) => Err("no trigger or hook argument was given".into()),
     }
 }
 
-fn accept_stream(plan: &Plan, keywords: &Keywords) -> Result<StreamTrigger, String> {
+fn accept_stream(plan: &Plan, keywords: &Keywords, mode: Mode) -> Result<StreamTrigger, String> {
     let batch = keywords.number("batch", 1, "batch argument must be a number")?;
     let duration_ms = keywords.number("duration", 0, "duration argument must be a number")?;
     let policy = match keywords.get("onFailedPolicy") {
@@ -191,6 +192,9 @@ fn accept_stream(plan: &Plan, keywords: &Keywords) -> Result<StreamTrigger, Stri
             }
         }
     };
+    if mode == Mode::Sync && policy != FailurePolicy::Continue {
+        return Err("ExecutionMode sync can only be combined with OnFailedPolicy Continue".into());
+    }
     const RETRY: &str = "retryInterval argument must be a number";
     let retry_s = keywords.number("onFailedRetryInterval", 1, RETRY)?;
     let trims = keywords.flag("trimStream", true, "pyTrimmStream argument must be a boolean")?;
@@ -262,11 +266,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_yet_is_refused_in_clear_words() {
-        let sync = refusal("CommandReader", &[("trigger", text("t")), ("mode", text("sync"))]);
-        assert!(sync.contains("not supported"), "{sync}");
-        let hook = refusal("CommandReader", &[("hook", text("get"))]);
-        assert!(hook.contains("not supported"), "{hook}");
+    fn a_stream_reader_inside_commands_must_go_on_after_errors() {
+        let sync = [("mode", text("sync")), ("onFailedPolicy", text("retry"))];
+        let refused = refusal("StreamReader", &sync);
+        assert_eq!(refused, "ExecutionMode sync can only be combined with OnFailedPolicy Continue");
     }
 
     #[test]

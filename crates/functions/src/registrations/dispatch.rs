@@ -2,7 +2,7 @@
 
 use super::{Mode, Outcome, Trigger};
 use crate::config::Key;
-use crate::engine::{Doors, Engine};
+use crate::engine::{Answer, Doors, Engine};
 use crate::execution::{Arguments, Execution, Input, Origin, Status};
 use crate::host::{ClientId, Projection};
 use crate::identifier::RegistrationNumber;
@@ -26,30 +26,73 @@ impl Engine {
         let max = self.config.size(Key::FunctionQueueMax);
         let registration = self.registrations.by_number.get_mut(&number);
         let registration = registration.expect("only what is registered is triggered");
+        let waits_for_events = registration.waits_for_commands();
+        let cause = self.happening.as_ref().and_then(|happening| happening.during.cause);
+        let cause = cause.filter(|_| waits_for_events);
+        if registration.mode == Mode::Sync
+            && let Some(happening) = &self.happening
+        {
+            let may_suspend = happening.during.may_suspend;
+            let id = self.add_inside(number, input, None, may_suspend);
+            if let Some(happening) = &mut self.happening {
+                happening.inside.push(id);
+            }
+            if let Some(cause) = cause {
+                self.caused(id, cause, true);
+            }
+            return Ok(id);
+        }
         registration.statistics.triggered += 1;
         if self.queued >= max {
             let why = queue_full_text(max);
             registration.statistics.ended(Outcome::Aborted(Some(&why)), 0);
             return Err(QueueFull);
         }
-        let execution = Execution::new(
-            registration.session,
-            registration.function,
-            registration.plan.clone(),
-            Origin::Registration(number),
-            input,
-        );
-        let is_listed = !matches!(registration.trigger, Trigger::Command(_));
+        let execution = Execution::of_registration(number, registration, input);
+        let is_listed = registration.is_kept();
         let id = self.identifiers.next_execution();
         registration.pending.push_back(id);
         self.queued += 1;
         self.add_execution(id, execution, is_listed);
         self.mark_ready(number);
+        if let Some(cause) = cause {
+            self.caused(id, cause, false);
+        }
         Ok(id)
     }
 
-    /// RG.TRIGGER: straight to the worker when nothing stands before it.
+    /// RG.TRIGGER, and hooks; otherwise the whole text of an error.
     pub(crate) fn trigger(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        client: ClientId,
+        args: &[&[u8]],
+        can_block: bool,
+    ) -> Result<Answer, String> {
+        if self.registrations.by_number[&number].mode == Mode::Sync {
+            let input = Input::Command(Arguments::pack(args));
+            let client = can_block.then_some(client);
+            return Ok(Answer::Inside(self.add_inside(number, input, client, can_block)));
+        }
+        if !can_block {
+            return Err(
+                "ERR can not run a non-sync execution inside a MULTI/LUA (blocking is not \
+                        allowed) or on loading."
+                    .into(),
+            );
+        }
+        match self.trigger_async(doors, number, client, args) {
+            Ok(()) => Ok(Answer::Later),
+            Err(QueueFull) => {
+                let why = queue_full_text(self.config.size(Key::FunctionQueueMax));
+                Err(format!("ERR Could not trigger execution, {why}"))
+            }
+        }
+    }
+
+    /// Straight to the worker when nothing stands before it.
+    fn trigger_async(
         &mut self,
         doors: &mut Doors,
         number: RegistrationNumber,
@@ -69,13 +112,7 @@ impl Engine {
         let registration = self.registrations.by_number.get_mut(&number);
         let registration = registration.expect("it was there a moment ago");
         registration.statistics.triggered += 1;
-        let mut execution = Execution::new(
-            registration.session,
-            registration.function,
-            registration.plan.clone(),
-            Origin::Registration(number),
-            Input::None,
-        );
+        let mut execution = Execution::of_registration(number, registration, Input::None);
         execution.client = Some(client);
         let id = self.identifiers.next_execution();
         self.add_execution(id, execution, false);
@@ -105,12 +142,23 @@ impl Engine {
             }
             let Some(id) = registration.pending.pop_front() else { return };
             self.queued -= 1;
+            if registration.mode == Mode::Sync {
+                // Nobody's command is around it, but the data is its own all the same, and nothing else starts meanwhile.
+                self.surround(id, None, true, false);
+                self.begin_inside(doors, id);
+                break;
+            }
             self.start_queued(doors, number, id);
         }
         self.mark_ready(number);
     }
 
-    fn start_queued(&mut self, doors: &mut Doors, number: RegistrationNumber, id: ExecutionId) {
+    pub(crate) fn start_queued(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        id: ExecutionId,
+    ) {
         match std::mem::replace(&mut self.execution(id).input, Input::None) {
             Input::Command(args) => {
                 self.invoke(doors, id, &mut |_, sink| sink.command(&mut args.iter()));
@@ -167,8 +215,11 @@ impl Engine {
         let worker = session.worker().expect("a session that accepts has a worker");
 
         execution.status = Status::Running;
-        session.order.push_back(id);
-        if session.order.len() <= self.config.size(Key::ExecutionThreads) {
+        let inside = self.insides.get(id).map(|inside| inside.may_suspend);
+        if inside.is_none() {
+            session.order.push_back(id);
+        }
+        if inside.is_some() || session.order.len() <= self.config.size(Key::ExecutionThreads) {
             execution.started_us = Some(now_us);
         }
         if let Origin::Registration(number) = execution.origin
@@ -177,7 +228,12 @@ impl Engine {
             registration.in_flight += 1;
         }
         let Doors { host, workers } = doors;
-        workers.invoke(worker, id, execution.function, &mut |sink| fill(*host, sink));
+        let function = execution.function;
+        let fill = &mut |sink: &mut dyn crate::worker::RecordSink| fill(*host, sink);
+        match inside {
+            None => workers.invoke(worker, id, function, fill),
+            Some(may_suspend) => workers.invoke_inside(worker, id, function, may_suspend, fill),
+        }
         self.watch_limits(doors);
     }
 
@@ -264,15 +320,6 @@ pub(crate) enum Pending {
 
 pub(crate) fn queue_full_text(max: usize) -> String {
     format!("function-queue-max is reached: {max} executions wait")
-}
-
-impl Mode {
-    /// Whether RG.TRIGGER of it must be able to block.
-    pub(crate) fn blocks(self) -> bool {
-        match self {
-            Mode::Async | Mode::AsyncLocal => true,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::{Pattern, Trigger};
+use super::{CauseId, Pattern, Trigger};
 use crate::engine::{Doors, Engine};
 use crate::execution::Input;
 use crate::host::{Host, Projection, Value};
 use crate::identifier::RegistrationNumber;
+use crate::worker::ExecutionId;
 
 pub(crate) struct KeysTrigger {
     pub(crate) pattern: Pattern,
@@ -14,6 +15,8 @@ pub(crate) struct KeysTrigger {
     pub(crate) events: Option<Vec<Box<str>>>,
     pub(crate) types: Option<KeyTypes>,
     pub(crate) projection: Projection,
+    /// In lower case: only what one of these commands does counts, and its client waits.
+    pub(crate) commands: Option<Vec<Box<str>>>,
 }
 
 impl KeysTrigger {
@@ -87,17 +90,43 @@ impl EventNames {
     }
 }
 
+/// What goes on around a keyspace event.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct During {
+    /// The command that runs, if somebody waits for its events: see [`Engine::command_begins`].
+    pub cause: Option<CauseId>,
+    /// Functions inside the command may go on after it.
+    pub may_suspend: bool,
+}
+
+/// A keyspace event while it is being handed in.
+pub(crate) struct Happening {
+    pub(crate) during: During,
+    /// Functions to run inside the command.
+    pub(crate) inside: Vec<ExecutionId>,
+}
+
 impl Engine {
     /// A keyspace event, after the command that caused it.
     ///
-    /// Nothing runs here: executions are queued, and `work` starts them.
-    pub fn key_event(&mut self, doors: &mut Doors, event: &str, key: &[u8]) {
+    /// Nothing runs here: executions are queued, and `work` starts them. Those that are given back run inside the
+    /// command, one after the other: see [`Engine::begin_inside`].
+    #[must_use]
+    pub fn key_event(
+        &mut self,
+        doors: &mut Doors,
+        event: &str,
+        key: &[u8],
+        during: During,
+    ) -> Vec<ExecutionId> {
+        self.happening = Some(Happening { during, inside: Vec::new() });
         let mut concerned = std::mem::take(&mut self.concerned);
         self.registrations.events.find(event, key, &mut concerned);
         for number in concerned.drain(..) {
             self.key_event_for(doors, number, event, key);
         }
         self.concerned = concerned;
+        self.happening.take().map_or_else(Vec::new, |happening| happening.inside)
     }
 
     fn key_event_for(
@@ -110,7 +139,11 @@ impl Engine {
         let registration = self.registrations.by_number.get(&number);
         match &registration.expect("the index holds registrations that are there").trigger {
             Trigger::Keys(keys) => {
-                if keys.wants(doors.host, event, key) {
+                let cause = self.happening.as_ref().and_then(|happening| happening.during.cause);
+                let by_command = keys.commands.as_ref().is_none_or(|names| {
+                    cause.is_some_and(|cause| self.causes.is_command(cause, names))
+                });
+                if by_command && keys.wants(doors.host, event, key) {
                     let event = self.event_names.number(event);
                     // A full queue has counted the event as aborted, and its reason is the last error.
                     let _queued = self.enqueue(number, Input::Event { key: key.into(), event });

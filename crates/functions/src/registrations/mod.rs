@@ -1,9 +1,11 @@
 //! Functions that wait for something to happen: what they wait for, and how they fared.
 
 mod accept;
+pub(crate) mod causes;
 pub(crate) mod dispatch;
 mod event_index;
 mod events;
+pub(crate) mod hooks;
 mod pattern;
 mod statistics;
 mod streams;
@@ -19,8 +21,13 @@ use crate::session::SessionNumber;
 use crate::worker::{ExecutionId, FunctionId};
 
 pub(crate) use accept::{Accepted, accept, accept_run};
+pub use causes::CauseId;
+pub(crate) use causes::Causes;
 pub(crate) use event_index::EventIndex;
-pub(crate) use events::{EventName, EventNames, KeyTypes, KeysTrigger};
+pub use events::During;
+pub(crate) use events::{EventName, EventNames, Happening, KeyTypes, KeysTrigger};
+pub use hooks::HookedCall;
+pub(crate) use hooks::{Hook, HookIndex};
 pub(crate) use pattern::Pattern;
 pub(crate) use statistics::{Outcome, Statistics};
 pub(crate) use streams::{FailurePolicy, StreamSearch, StreamTrigger};
@@ -55,6 +62,16 @@ impl Registration {
         }
     }
 
+    /// Its last executions stay listed; those of commands go with their reply.
+    pub(crate) fn is_kept(&self) -> bool {
+        !matches!(self.trigger, Trigger::Command(_))
+    }
+
+    /// The clients of certain commands wait for its executions.
+    pub(crate) fn waits_for_commands(&self) -> bool {
+        matches!(&self.trigger, Trigger::Keys(KeysTrigger { commands: Some(_), .. }))
+    }
+
     /// Executions of an ordered registration run strictly one after another.
     pub(crate) fn may_start(&self) -> bool {
         match &self.trigger {
@@ -64,11 +81,13 @@ impl Registration {
     }
 }
 
-/// Alone, both mean the same: there is no other shard to run on.
+/// Alone, the first two mean the same: there is no other shard to run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Async,
     AsyncLocal,
+    /// Inside the command that triggers it.
+    Sync,
 }
 
 impl Mode {
@@ -76,6 +95,7 @@ impl Mode {
         match self {
             Mode::Async => "async",
             Mode::AsyncLocal => "async_local",
+            Mode::Sync => "sync",
         }
     }
 }
@@ -87,8 +107,16 @@ pub(crate) enum Trigger {
 }
 
 pub(crate) struct CommandTrigger {
+    /// What RG.TRIGGER calls it by, or the command that it hides.
     pub(crate) name: Box<[u8]>,
     pub(crate) in_order: bool,
+    pub(crate) hook: Option<Hook>,
+}
+
+impl CommandTrigger {
+    pub(crate) fn is_called(&self) -> bool {
+        self.hook.is_none()
+    }
 }
 
 /// All registrations, and the ways to find those that something concerns.
@@ -97,6 +125,7 @@ pub(crate) struct Registrations {
     pub(crate) by_number: BTreeMap<RegistrationNumber, Registration>,
     by_trigger: HashMap<Box<[u8]>, RegistrationNumber>,
     pub(crate) events: EventIndex,
+    pub(crate) hooks: HookIndex,
 }
 
 impl Registrations {
@@ -115,7 +144,9 @@ impl Registrations {
     }
 
     pub(crate) fn insert(&mut self, number: RegistrationNumber, registration: Registration) {
-        if let Trigger::Command(trigger) = &registration.trigger {
+        if let Trigger::Command(trigger) = &registration.trigger
+            && trigger.is_called()
+        {
             self.by_trigger.insert(trigger.name.clone(), number);
         }
         self.by_number.insert(number, registration);
@@ -135,6 +166,7 @@ impl Registrations {
     }
 
     fn index(&mut self) {
+        self.hooks = HookIndex::of(self.listed());
         let listed = self.by_number.iter().filter(|(_, registration)| !registration.retired);
         self.events =
             EventIndex::of(listed.filter_map(
@@ -146,6 +178,13 @@ impl Registrations {
                     Trigger::Command(_) => None,
                 },
             ));
+    }
+
+    /// The commands that have hooks, and those whose events functions wait for.
+    pub(crate) fn watched_commands(&self) -> (Vec<&str>, Vec<&str>) {
+        let mut hooked: Vec<&str> = self.hooks.commands().collect();
+        hooked.sort_unstable();
+        (hooked, self.caused_commands().into_iter().collect())
     }
 
     pub(crate) fn interest(&self) -> EventInterest {

@@ -60,8 +60,10 @@ impl Engine {
     /// Another script may have taken a trigger's name while this one ran.
     fn conflicts(&self, script: &Script) -> Vec<String> {
         let taken = |registration: &Registration| match &registration.trigger {
-            Trigger::Command(trigger) => self.is_trigger_taken(&trigger.name, script.replaces),
-            Trigger::Keys(_) | Trigger::Stream(_) => false,
+            Trigger::Command(trigger) if trigger.is_called() => {
+                self.is_trigger_taken(&trigger.name, script.replaces)
+            }
+            Trigger::Command(_) | Trigger::Keys(_) | Trigger::Stream(_) => false,
         };
         let conflicts = script.registrations.iter().filter(|(_, registration)| taken(registration));
         let text = format!("-ERR shard-{}: trigger already registered", self.identifiers.node());

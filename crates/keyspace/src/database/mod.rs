@@ -92,7 +92,7 @@ impl Database<'_> {
         self.keyspace.watches.touch(self.index, key);
         self.keyspace.awaited.written(self.index, key);
         self.notify(event, key);
-        if event.class.may_empty() {
+        if event.may_empty {
             self.remove_if_empty(key);
         }
     }

@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn one_field_too_many_or_one_byte_too_many_makes_a_hashtable() {
         let mut hash = Hash::default();
-        (0..128).for_each(|field: u32| assert!(hash.set(&field.to_le_bytes(), b"", &DEFAULT)));
+        (0..512).for_each(|field: u32| assert!(hash.set(&field.to_le_bytes(), b"", &DEFAULT)));
         assert_eq!(hash.encoding(), "listpack");
         hash.set(b"one more", b"", &DEFAULT);
         assert_eq!(hash.encoding(), "hashtable");

@@ -15,7 +15,7 @@ pub struct Limits {
 impl Limits {
     pub const DEFAULT: Limits = Limits {
         list_max_listpack_size: -2,
-        hash_max_listpack_entries: 128,
+        hash_max_listpack_entries: 512,
         hash_max_listpack_value: 64,
         set_max_intset_entries: 512,
         set_max_listpack_entries: 128,

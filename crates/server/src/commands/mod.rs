@@ -1,11 +1,13 @@
 //! Commands that act on more than a database, group by group.
 
 mod connection;
+mod help;
 mod pubsub;
 pub(crate) mod server;
 mod transactions;
 
 pub(crate) use connection::apply_reply_mode;
+pub(crate) use help::write_help;
 pub(crate) use pubsub::forget_subscriptions;
 
 use crate::state::ServerCommand;

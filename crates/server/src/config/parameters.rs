@@ -65,7 +65,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("function-results-bytes", "536870912", Kind::Memory, true),
     parameter("function-timeout-ms", "3600000", COUNT, true),
     parameter("function-workers-warm", "2", Kind::Integer { min: 0, max: 64 }, false),
-    parameter("hash-max-listpack-entries", "128", COUNT, true),
+    parameter("hash-max-listpack-entries", "512", COUNT, true),
     parameter("hash-max-listpack-value", "64", COUNT, true),
     parameter("hz", "10", Kind::Integer { min: 1, max: 500 }, true),
     parameter("io-threads", "1", Kind::Integer { min: 1, max: 1 }, false),
@@ -95,6 +95,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
     parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
+    // A directory of wheels that scripts' requirements may be met from without a network.
+    parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),
     // No snapshots yet: accepted and without effect.
     parameter("save", "", Kind::Text, true),
@@ -148,13 +150,25 @@ impl Kind {
                             .is_ok_and(|letter| keyspace::EventClass::from_letter(letter).is_some())
                 };
                 if value.chars().all(known) {
-                    return Ok(value.to_owned());
+                    return Ok(canonical_events(value));
                 }
                 Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into())
             }
             Kind::OutputLimits => canonical_output_limits(value),
         }
     }
+}
+
+/// In Redis' order, and `A` for all that it stands for.
+fn canonical_events(value: &str) -> String {
+    const ALL: &str = "g$lshzxetd";
+    let expanded = value.replace('A', ALL);
+    let chosen = |letters: &str| -> String {
+        letters.chars().filter(|letter| expanded.contains(*letter)).collect()
+    };
+    let classes = chosen(ALL);
+    let classes = if classes == ALL { "A" } else { &classes };
+    format!("{classes}{}", chosen("nKEm"))
 }
 
 fn canonical_output_limits(value: &str) -> Result<String, String> {
@@ -229,6 +243,14 @@ mod tests {
         assert_eq!(parse_memory("3gb"), Some(3 << 30));
         assert_eq!(parse_memory("x"), None);
         assert_eq!(parse_memory("9223372036854775807gb"), None);
+    }
+
+    #[test]
+    fn events_are_told_in_one_order() {
+        for (given, told) in [("KEA", "AKE"), ("nKg", "gnK"), ("txd", "xtd"), ("Eg$lshzxetd", "AE")]
+        {
+            assert_eq!(Kind::Events.canonical(given).as_deref(), Ok(told));
+        }
     }
 
     #[test]

@@ -150,7 +150,7 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "ZRANK {sorted_set} {element}",
     "ZREVRANK {sorted_set} {element}",
     "ZCOUNT {sorted_set} {score_bound} {score_bound}",
-    "ZLEXCOUNT {sorted_set} {lex_bound} {lex_bound}",
+    "ZLEXCOUNT {level} {lex_bound} {lex_bound}",
     "ZRANGE {sorted_set} {index} {index} [REV]? [WITHSCORES]?",
     "ZRANGE {sorted_set} {score_bound} {score_bound} BYSCORE [REV]? [LIMIT_{index}_{index}]? [WITHSCORES]?",
     "ZREVRANGE {sorted_set} {index} {index} [WITHSCORES]?",
@@ -202,8 +202,6 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "XREADGROUP GROUP {group} {consumer} [COUNT_{count}]? [NOACK]? STREAMS {stream} [>|>|>|0|{id}]",
     "XACK {stream} {group} {id}+",
     "XPENDING {stream} {group}",
-    "XCLAIM {stream} {group} {consumer} 0 {id}+ [JUSTID]? [FORCE]?",
-    "XAUTOCLAIM {stream} {group} {consumer} 0 [0|{id}] [COUNT_{count}]? [JUSTID]?",
     "XINFO GROUPS {stream}",
     // no such thing
     "NOSUCHCOMMAND {value} {value}",

@@ -21,7 +21,9 @@ pub(crate) const SORT: Command = Command {
         "Sorts the elements of a list, a set or a sorted set, and returns or stores them.",
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
+    .categories(&["@set", "@sortedset", "@list", "@dangerous"])
     .keys(Keys::FirstAndStore)
+    .key_flags(&["RO access", "OW update"])
     .syntax(
         "key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC|DESC] [ALPHA] \
          [STORE destination]",
@@ -37,6 +39,7 @@ pub(crate) const SORT_RO: Command = Command {
         "Returns the sorted elements of a list, a set or a sorted set.",
     )
     .flags(Flags::READONLY.and(Flags::MOVABLE_KEYS))
+    .categories(&["@set", "@sortedset", "@list", "@dangerous"])
     .keys(Keys::First)
     .since("7.0.0")
     .syntax("key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC|DESC] [ALPHA]"),

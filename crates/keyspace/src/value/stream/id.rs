@@ -102,8 +102,10 @@ fn parse_inclusive(text: &[u8], missing_seq: u64) -> Result<StreamId, BoundError
     }
 }
 
-/// Leading zeros are let through, as Redis does; signs and spaces are not.
-pub(super) fn parse_number(digits: &[u8]) -> Option<u64> {
+/// Leading blanks, a plus and leading zeros are let through, as C's `strtoull` does it for Redis.
+pub(super) fn parse_number(text: &[u8]) -> Option<u64> {
+    let digits = text.trim_ascii_start();
+    let digits = digits.strip_prefix(b"+").unwrap_or(digits);
     if digits.is_empty() {
         return None;
     }
@@ -126,6 +128,7 @@ mod tests {
         assert_eq!(StreamId::parse(b"5", 7), Some(id(5, 7)));
         assert_eq!(StreamId::parse(b"5-1", 7), Some(id(5, 1)));
         assert_eq!(StreamId::parse(b"007-001", 7), Some(id(7, 1)));
+        assert_eq!(StreamId::parse(b" 5-+1", 7), Some(id(5, 1)));
     }
 
     #[test]

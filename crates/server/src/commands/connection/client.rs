@@ -93,12 +93,13 @@ fn setinfo(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWrite
     let attribute = args.bytes()?;
     let value = args.bytes()?;
     let client = &mut state.clients[slot];
-    let (field, name) = if attribute.eq_ignore_ascii_case(b"lib-name") {
-        (&mut client.library_name, "lib-name")
+    let name = String::from_utf8_lossy(attribute);
+    let field = if attribute.eq_ignore_ascii_case(b"lib-name") {
+        &mut client.library_name
     } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
-        (&mut client.library_version, "lib-ver")
+        &mut client.library_version
     } else {
-        let text = format!("ERR Unrecognized option '{}'", String::from_utf8_lossy(attribute));
+        let text = format!("ERR Unrecognized option '{name}'");
         return Err(Error::Text(text.into()).into());
     };
     if !value.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
@@ -172,7 +173,7 @@ fn client_id(text: &[u8]) -> Result<u64> {
 }
 
 fn kind(client: &Client) -> &'static str {
-    if client.subscriptions() > 0 { "pubsub" } else { "normal" }
+    if client.is_subscriber() { "pubsub" } else { "normal" }
 }
 
 /// A line of CLIENT LIST.
@@ -182,10 +183,13 @@ fn describe(state: &State, slot: Slot, client: &Client) -> String {
     if client.blocked.is_some() {
         flags.push('b');
     }
+    if client.is_monitor {
+        flags.push('O');
+    }
     if client.transaction.is_open() {
         flags.push('x');
     }
-    if client.subscriptions() > 0 {
+    if client.is_subscriber() {
         flags.push('P');
     }
     if matches!(client.address, Address::Unix { .. }) {
@@ -202,7 +206,7 @@ fn describe(state: &State, slot: Slot, client: &Client) -> String {
     let command = client.last_command.map_or("NULL", |index| state.table.entry(index).spec.name);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!(
-        "id={} addr={} laddr={local} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} ssub=0 multi={multi} \
+        "id={} addr={} laddr={local} fd={} name={} age={} idle={} flags={flags} db={} sub={} psub={} ssub={} multi={multi} \
          qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={command} user=default \
          redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
@@ -214,6 +218,7 @@ fn describe(state: &State, slot: Slot, client: &Client) -> String {
         client.database,
         client.channels.len(),
         client.patterns.len(),
+        client.shard_channels.len(),
         client.unsent(),
         client.output.capacity(),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
@@ -230,6 +235,9 @@ pub(crate) const KILL: ServerCommand = ServerCommand {
     run: kill,
 };
 
+/// One condition of CLIENT KILL.
+type ClientTest = Box<dyn Fn(&Client) -> bool>;
+
 /// CLIENT KILL ip:port | [ID client-id] [ADDR ip:port] [LADDR ip:port] [USER username] [TYPE type] [SKIPME yes|no]
 fn kill(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
     if args.len() == 1 {
@@ -243,7 +251,7 @@ fn kill(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
         reply.ok();
         return Ok(());
     }
-    let mut tests: Vec<Box<dyn Fn(&Client) -> bool>> = Vec::new();
+    let mut tests: Vec<ClientTest> = Vec::new();
     let mut skip_me = true;
     while !args.is_empty() {
         if args.len() < 2 {
@@ -387,6 +395,77 @@ fn unblock(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWrit
     reply.integer(1);
     Ok(())
 }
+
+pub(crate) const GETREDIR: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|getredir",
+        Arity::Exactly(2),
+        FLAGS,
+        "6.0.0",
+        "Returns the client ID to which the connection's tracking notifications are redirected.",
+    ),
+    run: |_state, _slot, _args, reply| {
+        reply.integer(-1);
+        Ok(())
+    },
+};
+
+pub(crate) const TRACKING: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|tracking",
+        Arity::AtLeast(3),
+        FLAGS,
+        "6.0.0",
+        "Controls server-assisted client-side caching for the connection.",
+    )
+    .syntax("<ON|OFF>"),
+    run: |_state, _slot, mut args, reply| {
+        if args.keyword("ON") {
+            return fail("ERR Tracking keys for client-side caching is not supported yet");
+        }
+        if !args.keyword("OFF") {
+            return syntax_error();
+        }
+        reply.ok();
+        Ok(())
+    },
+};
+
+pub(crate) const TRACKINGINFO: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|trackinginfo",
+        Arity::Exactly(2),
+        FLAGS,
+        "6.2.0",
+        "Returns information about server-assisted client-side caching for the connection.",
+    ),
+    run: |_state, _slot, _args, reply| {
+        reply.map(3);
+        reply.text("flags");
+        reply.set(1);
+        reply.text("off");
+        reply.text("redirect");
+        reply.integer(-1);
+        reply.text("prefixes");
+        reply.array(0);
+        Ok(())
+    },
+};
+
+/// Clients are never paused, so there is none to resume.
+pub(crate) const UNPAUSE: ServerCommand = ServerCommand {
+    spec: spec(
+        "client|unpause",
+        Arity::Exactly(2),
+        ADMIN,
+        "6.2.0",
+        "Resumes processing commands from paused clients.",
+    ),
+    run: |_state, _slot, _args, reply| {
+        reply.ok();
+        Ok(())
+    },
+};
 
 macro_rules! accepted_switch {
     ($constant:ident, $name:literal, $since:literal, $summary:literal) => {

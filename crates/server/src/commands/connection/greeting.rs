@@ -117,6 +117,7 @@ pub(crate) const RESET: ServerCommand = ServerCommand {
 /// RESET: the connection is as if it had just been opened.
 fn reset(state: &mut State, slot: Slot, _args: Args, reply: &mut ReplyWriter) -> Result {
     forget_subscriptions(state, slot);
+    crate::monitor::stop(state, slot);
     let client = &mut state.clients[slot];
     client.transaction.close(&mut state.keyspace);
     client.database = 0;

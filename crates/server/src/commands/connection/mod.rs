@@ -12,6 +12,7 @@ use crate::state::ServerCommand;
 pub(crate) const COMMANDS: &[&ServerCommand] = &[
     &auth::AUTH,
     &client::GETNAME,
+    &client::GETREDIR,
     &client::ID,
     &client::INFO,
     &client::KILL,
@@ -21,7 +22,10 @@ pub(crate) const COMMANDS: &[&ServerCommand] = &[
     &client::REPLY,
     &client::SETINFO,
     &client::SETNAME,
+    &client::TRACKING,
+    &client::TRACKINGINFO,
     &client::UNBLOCK,
+    &client::UNPAUSE,
     &greeting::ECHO,
     &greeting::PING,
     &greeting::QUIT,

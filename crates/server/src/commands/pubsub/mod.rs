@@ -1,5 +1,7 @@
 //! SUBSCRIBE and its kin, PUBLISH, PUBSUB.
 
+mod sharded;
+
 use command_spec::{Args, Arity, CommandSpec, Flags, Group};
 use commands::{Result, glob};
 use resp::ReplyWriter;
@@ -8,8 +10,21 @@ use crate::client::Slot;
 use crate::commands::fail;
 use crate::state::{ServerCommand, State};
 
-pub(crate) const COMMANDS: &[&ServerCommand] =
-    &[&CHANNELS, &NUMPAT, &NUMSUB, &PSUBSCRIBE, &PUBLISH, &PUNSUBSCRIBE, &SUBSCRIBE, &UNSUBSCRIBE];
+pub(crate) const COMMANDS: &[&ServerCommand] = &[
+    &CHANNELS,
+    &NUMPAT,
+    &NUMSUB,
+    &PSUBSCRIBE,
+    &PUBLISH,
+    &PUNSUBSCRIBE,
+    &SUBSCRIBE,
+    &UNSUBSCRIBE,
+    &sharded::SHARDCHANNELS,
+    &sharded::SHARDNUMSUB,
+    &sharded::SPUBLISH,
+    &sharded::SSUBSCRIBE,
+    &sharded::SUNSUBSCRIBE,
+];
 
 const FLAGS: Flags = Flags::PUBSUB.and(Flags::NO_SCRIPT).and(Flags::LOADING).and(Flags::STALE);
 
@@ -153,6 +168,9 @@ pub(crate) fn forget_subscriptions(state: &mut State, slot: Slot) {
     }
     for pattern in std::mem::take(&mut client.patterns) {
         state.pubsub.unsubscribe_pattern(slot, &pattern);
+    }
+    for channel in std::mem::take(&mut client.shard_channels) {
+        state.pubsub.unsubscribe_shard(slot, &channel);
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) const COMMAND: ServerCommand = ServerCommand {
         "Returns detailed information about all commands.",
     )
     .flags(FLAGS)
+    .categories(&["@connection"])
     .since("2.8.13"),
     run: |state, _slot, _args, reply| {
         let commands: Vec<&Entry> = top_level(&state.table).collect();
@@ -41,6 +42,7 @@ pub(crate) const COUNT: ServerCommand = ServerCommand {
         "Returns a count of commands.",
     )
     .flags(FLAGS)
+    .categories(&["@connection"])
     .since("2.8.13"),
     run: |state, _slot, _args, reply| {
         reply.integer(top_level(&state.table).count() as i64);
@@ -56,6 +58,7 @@ pub(crate) const INFO: ServerCommand = ServerCommand {
         "Returns information about one, multiple or all commands.",
     )
     .flags(FLAGS)
+    .categories(&["@connection"])
     .since("2.8.13")
     .syntax("[command-name [command-name ...]]"),
     run: info,
@@ -71,7 +74,7 @@ fn info(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
     for name in names {
         match state.table.by_name(name) {
             Some(index) => write_command(&state.table, state.table.entry(index), reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(())
@@ -102,15 +105,10 @@ fn write_command(table: &CommandTable, entry: &Entry, reply: &mut ReplyWriter) {
 }
 
 fn write_key_specs(spec: &CommandSpec, reply: &mut ReplyWriter) {
-    let flags: &[&str] = if spec.flags.contains(Flags::READONLY) {
-        &["RO", "access"]
-    } else {
-        &["RW", "access", "update"]
-    };
-    let fixed = |reply: &mut ReplyWriter, index: usize, last: i64, step: usize| {
+    let fixed = |reply: &mut ReplyWriter, index: usize, last: i64, step: usize, nth: usize| {
         write_key_spec(
             reply,
-            flags,
+            spec.flags_of_key(nth),
             |reply| begin_at_index(reply, index),
             |reply| {
                 reply.text("range");
@@ -126,23 +124,29 @@ fn write_key_specs(spec: &CommandSpec, reply: &mut ReplyWriter) {
     match spec.keys {
         Keys::None => reply.array(0),
         // Where STORE puts its key is told by the movable-keys flag alone, as Redis does it for SORT.
-        Keys::First | Keys::FirstAndStore => {
+        Keys::First | Keys::FirstAndStore | Keys::FirstAndStoreFrom(_) => {
             reply.array(1);
-            fixed(reply, 1, 0, 1);
+            fixed(reply, 1, 0, 1, 0);
         }
+        // Keys with which different things are done have a specification each; the last may be a range itself.
         Keys::Range { first, last, step } => {
-            reply.array(1);
+            let different = spec.key_flags.len().max(1);
+            reply.array(different);
+            for nth in 0..different - 1 {
+                fixed(reply, first + nth, 0, 1, nth);
+            }
+            let first = first + different - 1;
             let last = if last < 0 { i64::from(last) } else { i64::from(last) - first as i64 };
-            fixed(reply, first, last, step);
+            fixed(reply, first, last, step, different - 1);
         }
         Keys::Counted { at, also } => {
             reply.array(1 + usize::from(also.is_some()));
             if let Some(also) = also {
-                fixed(reply, also, 0, 1);
+                fixed(reply, also, 0, 1, 0);
             }
             write_key_spec(
                 reply,
-                flags,
+                spec.flags_of_key(usize::from(also.is_some())),
                 |reply| begin_at_index(reply, at),
                 |reply| {
                     reply.text("keynum");
@@ -168,7 +172,7 @@ fn write_key_specs(spec: &CommandSpec, reply: &mut ReplyWriter) {
                 reply.text("startfrom");
                 reply.integer(from as i64);
             };
-            write_key_spec(reply, flags, begin, |reply| {
+            write_key_spec(reply, spec.flags_of_key(0), begin, |reply| {
                 reply.text("range");
                 reply.text("spec");
                 reply.map(3);
@@ -191,16 +195,20 @@ fn begin_at_index(reply: &mut ReplyWriter, index: usize) {
     reply.integer(index as i64);
 }
 
+fn write_key_flags(flags: &str, reply: &mut ReplyWriter) {
+    reply.set(flags.split(' ').count());
+    flags.split(' ').for_each(|flag| reply.simple(flag));
+}
+
 fn write_key_spec(
     reply: &mut ReplyWriter,
-    flags: &[&str],
+    flags: &str,
     begin: impl FnOnce(&mut ReplyWriter),
     find: impl FnOnce(&mut ReplyWriter),
 ) {
     reply.map(3);
     reply.text("flags");
-    reply.set(flags.len());
-    flags.iter().for_each(|flag| reply.simple(flag));
+    write_key_flags(flags, reply);
     reply.text("begin_search");
     begin(reply);
     reply.text("find_keys");
@@ -217,6 +225,7 @@ pub(crate) const LIST: ServerCommand = ServerCommand {
         "Returns a list of command names.",
     )
     .flags(FLAGS)
+    .categories(&["@connection"])
     .since("7.0.0")
     .syntax("[FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]"),
     run: list,
@@ -259,6 +268,49 @@ fn list(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter)
     Ok(())
 }
 
+pub(crate) const GETKEYSANDFLAGS: ServerCommand = ServerCommand {
+    spec: CommandSpec::new(
+        "command|getkeysandflags",
+        Group::Server,
+        Arity::AtLeast(3),
+        "Extracts the key names and access flags for an arbitrary command.",
+    )
+    .flags(FLAGS)
+    .categories(&["@connection"])
+    .since("7.0.0")
+    .syntax("command [arg ...]"),
+    run: getkeys_and_flags,
+};
+
+/// COMMAND GETKEYSANDFLAGS command [arg ...]
+fn getkeys_and_flags(
+    state: &mut State,
+    _slot: Slot,
+    mut args: Args,
+    reply: &mut ReplyWriter,
+) -> Result {
+    let request = args.rest();
+    let (spec, positions) = keys_of(state, request)?;
+    reply.array(positions.len());
+    for (index, position) in positions.into_iter().enumerate() {
+        reply.array(2);
+        reply.bulk(request[position]);
+        write_key_flags(flags_in(&spec, request, index), reply);
+    }
+    Ok(())
+}
+
+/// What this very request does with a key, where its command may do one thing or another.
+fn flags_in(spec: &CommandSpec, request: &[&[u8]], nth: usize) -> &'static str {
+    let has =
+        |word: &str| request[2..].iter().any(|other| other.eq_ignore_ascii_case(word.as_bytes()));
+    match spec.name {
+        "set" if !has("GET") => "OW update",
+        "bitfield" if !has("SET") && !has("INCRBY") => "RO access",
+        _ => spec.flags_of_key(nth),
+    }
+}
+
 pub(crate) const GETKEYS: ServerCommand = ServerCommand {
     spec: CommandSpec::new(
         "command|getkeys",
@@ -267,6 +319,7 @@ pub(crate) const GETKEYS: ServerCommand = ServerCommand {
         "Extracts the key names from an arbitrary command.",
     )
     .flags(FLAGS)
+    .categories(&["@connection"])
     .since("2.8.13")
     .syntax("command [arg ...]"),
     run: getkeys,
@@ -275,20 +328,24 @@ pub(crate) const GETKEYS: ServerCommand = ServerCommand {
 /// COMMAND GETKEYS command [arg ...]
 fn getkeys(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let request = args.rest();
+    let (_, positions) = keys_of(state, request)?;
+    reply.array(positions.len());
+    positions.iter().for_each(|position| reply.bulk(request[*position]));
+    Ok(())
+}
+
+fn keys_of(state: &State, request: &[&[u8]]) -> Result<(CommandSpec, Vec<usize>)> {
     let Ok(index) = state.table.find(request) else { return fail("ERR Invalid command specified") };
-    let spec = &state.table.entry(index).spec;
+    let spec = state.table.entry(index).spec;
     if spec.keys == Keys::None {
         return fail("ERR The command has no key arguments");
     }
     if !spec.arity.allows(request.len()) {
         return fail("ERR Invalid number of arguments specified for command");
     }
-    let positions = match spec.keys.positions(request) {
-        Ok(positions) => positions,
-        Err(KeyError::NoKeys) => return fail("ERR The command has no key arguments"),
-        Err(KeyError::BadArguments) => return fail("ERR Invalid arguments specified for command"),
-    };
-    reply.array(positions.len());
-    positions.iter().for_each(|position| reply.bulk(request[*position]));
-    Ok(())
+    match spec.keys.positions(request) {
+        Ok(positions) => Ok((spec, positions)),
+        Err(KeyError::NoKeys) => fail("ERR The command has no key arguments"),
+        Err(KeyError::BadArguments) => fail("ERR Invalid arguments specified for command"),
+    }
 }

@@ -14,6 +14,7 @@ pub(crate) const DOCS: ServerCommand = ServerCommand {
         "Returns documentary information about one, multiple or all commands.",
     )
     .flags(Flags::LOADING.and(Flags::STALE))
+    .categories(&["@connection"])
     .since("7.0.0")
     .syntax("[command-name [command-name ...]]"),
     run: docs,

@@ -3,6 +3,7 @@ use commands::{Error, Result, glob};
 use resp::ReplyWriter;
 
 use crate::client::Slot;
+use crate::commands::fail;
 use crate::config::ConfigError;
 use crate::state::{ServerCommand, State};
 
@@ -83,6 +84,21 @@ fn set(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
     reply.ok();
     Ok(())
 }
+
+pub(crate) const REWRITE: ServerCommand = ServerCommand {
+    spec: CommandSpec::new(
+        "config|rewrite",
+        Group::Server,
+        Arity::Exactly(2),
+        "Persists the effective configuration to file.",
+    )
+    .flags(FLAGS)
+    .since("2.8.0"),
+    run: |state, _slot, _args, _reply| match state.config.file {
+        None => fail("ERR The server is running without a config file"),
+        Some(_) => fail("ERR Rewriting the config file is not supported"),
+    },
+};
 
 fn failed(name: &str, why: &str) -> commands::Halt {
     Error::Text(

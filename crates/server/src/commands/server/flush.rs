@@ -14,6 +14,7 @@ pub(crate) const FLUSHALL: ServerCommand = ServerCommand {
         "Removes all keys from all databases.",
     )
     .flags(Flags::WRITE)
+    .categories(&["@keyspace", "@dangerous"])
     .syntax("[ASYNC|SYNC]"),
     run: flushall,
 };
@@ -38,6 +39,7 @@ pub(crate) const SWAPDB: ServerCommand = ServerCommand {
         "Swaps two Redis databases.",
     )
     .flags(Flags::WRITE.and(Flags::FAST))
+    .categories(&["@keyspace", "@dangerous"])
     .since("4.0.0")
     .syntax("index1 index2"),
     run: swapdb,

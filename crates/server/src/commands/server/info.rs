@@ -8,6 +8,7 @@ use resp::ReplyWriter;
 
 use crate::REDIS_VERSION;
 use crate::client::Slot;
+use crate::process;
 use crate::state::{ServerCommand, State};
 
 pub(crate) const INFO: ServerCommand = ServerCommand {
@@ -18,6 +19,7 @@ pub(crate) const INFO: ServerCommand = ServerCommand {
         "Returns information and statistics about the server.",
     )
     .flags(Flags::LOADING.and(Flags::STALE))
+    .categories(&["@dangerous"])
     .syntax("[section [section ...]]"),
     run: info,
 };
@@ -103,12 +105,12 @@ fn clients(state: &State, text: &mut String) {
     line!(
         text,
         "pubsub_clients:{}",
-        state.clients.iter().filter(|(_, client)| client.subscriptions() > 0).count()
+        state.clients.iter().filter(|(_, client)| client.is_subscriber()).count()
     );
 }
 
 fn memory(state: &State, text: &mut String) {
-    let used = state.keyspace.used_memory();
+    let used = state.used_memory();
     let resident = process::resident_bytes();
     line!(text, "used_memory:{used}");
     line!(text, "used_memory_human:{}", human(used as u64));
@@ -227,32 +229,4 @@ fn human(bytes: u64) -> String {
         unit += 1;
     }
     if unit == 0 { format!("{bytes}B") } else { format!("{value:.2}{}", UNITS[unit]) }
-}
-
-/// What the kernel says of this process.
-mod process {
-    use std::fs;
-
-    /// Pages and clock ticks are 4 KiB and 10 ms on every Linux that matters here; procfs counts in them.
-    const PAGE_BYTES: u64 = 4096;
-    const TICKS_PER_SECOND: f64 = 100.0;
-
-    pub(super) fn resident_bytes() -> u64 {
-        let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-        let pages: u64 =
-            statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-        pages * PAGE_BYTES
-    }
-
-    /// User and system time.
-    pub(super) fn cpu_seconds() -> (f64, f64) {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // The second field is the command in parentheses and may hold blanks; fields 14 and 15 follow it.
-        let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let mut fields = after
-            .split_whitespace()
-            .skip(11)
-            .map(|ticks| ticks.parse().unwrap_or(0.0) / TICKS_PER_SECOND);
-        (fields.next().unwrap_or(0.0), fields.next().unwrap_or(0.0))
-    }
 }

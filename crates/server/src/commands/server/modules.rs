@@ -36,29 +36,30 @@ pub(crate) fn write_modules(reply: &mut ReplyWriter) {
     reply.array(0);
 }
 
-const CLUSTER: Flags = Flags::LOADING.and(Flags::STALE);
-
 /// Clients that try cluster mode first go on without it when they get this very error.
-pub(crate) const CLUSTER_SLOTS: ServerCommand = ServerCommand {
-    spec: CommandSpec::new(
-        "cluster|slots",
-        Group::Cluster,
-        Arity::Exactly(2),
-        "Returns the mapping of cluster slots to nodes.",
-    )
-    .flags(CLUSTER)
-    .since("3.0.0"),
-    run: |_state, _slot, _args, _reply| fail("ERR This instance has cluster support disabled"),
-};
+const fn cluster(name: &'static str, arity: Arity, summary: &'static str) -> ServerCommand {
+    ServerCommand {
+        spec: CommandSpec::new(name, Group::Cluster, arity, summary)
+            .flags(Flags::STALE)
+            .since("3.0.0"),
+        run: |_state, _slot, _args, _reply| fail("ERR This instance has cluster support disabled"),
+    }
+}
 
-pub(crate) const CLUSTER_INFO: ServerCommand = ServerCommand {
-    spec: CommandSpec::new(
-        "cluster|info",
-        Group::Cluster,
-        Arity::Exactly(2),
-        "Returns information about the state of a node.",
-    )
-    .flags(CLUSTER)
-    .since("3.0.0"),
-    run: |_state, _slot, _args, _reply| fail("ERR This instance has cluster support disabled"),
-};
+pub(crate) const CLUSTER_INFO: ServerCommand =
+    cluster("cluster|info", Arity::Exactly(2), "Returns information about the state of a node.");
+
+pub(crate) const CLUSTER_KEYSLOT: ServerCommand =
+    cluster("cluster|keyslot", Arity::Exactly(3), "Returns the hash slot for a key.");
+
+pub(crate) const CLUSTER_MYID: ServerCommand =
+    cluster("cluster|myid", Arity::Exactly(2), "Returns the ID of a node.");
+
+pub(crate) const CLUSTER_NODES: ServerCommand =
+    cluster("cluster|nodes", Arity::Exactly(2), "Returns the cluster configuration for a node.");
+
+pub(crate) const CLUSTER_SHARDS: ServerCommand =
+    cluster("cluster|shards", Arity::Exactly(2), "Returns the mapping of cluster slots to shards.");
+
+pub(crate) const CLUSTER_SLOTS: ServerCommand =
+    cluster("cluster|slots", Arity::Exactly(2), "Returns the mapping of cluster slots to nodes.");

@@ -29,6 +29,7 @@ pub(crate) const ROLE: ServerCommand = ServerCommand {
         "Returns the replication role.",
     )
     .flags(FAST.and(Flags::NO_SCRIPT))
+    .categories(&["@admin", "@dangerous"])
     .since("2.8.12"),
     run: |_state, _slot, _args, reply| {
         reply.array(3);
@@ -47,7 +48,8 @@ pub(crate) const LASTSAVE: ServerCommand = ServerCommand {
         Arity::Exactly(1),
         "Returns the Unix timestamp of the last successful save to disk.",
     )
-    .flags(FAST),
+    .flags(FAST)
+    .categories(&["@admin", "@dangerous"]),
     run: |state, _slot, _args, reply| {
         let started_us = state.clock.unix_us() - state.clock.monotonic_us() as i64;
         reply.integer(started_us / 1_000_000);
@@ -74,6 +76,7 @@ pub(crate) const SHUTDOWN: ServerCommand = ServerCommand {
                 .and(Flags::NO_SCRIPT)
                 .and(Flags::LOADING)
                 .and(Flags::STALE)
+                .and(Flags::NO_MULTI)
                 .and(Flags::ALLOW_BUSY),
         )
         .syntax("[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]"),

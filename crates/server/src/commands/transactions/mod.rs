@@ -43,7 +43,7 @@ const EXEC: ServerCommand = ServerCommand {
         Arity::Exactly(1),
         "Executes all commands in a transaction.",
     )
-    .flags(FLAGS.and(Flags::SKIP_SLOWLOG))
+    .flags(Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::SKIP_SLOWLOG))
     .since("1.2.0"),
     run: exec,
 };
@@ -110,6 +110,7 @@ const WATCH: ServerCommand = ServerCommand {
     )
     .flags(FLAGS.and(Flags::FAST))
     .keys(Keys::ALL)
+    .key_flags(&["RO"])
     .since("2.2.0")
     .syntax("key [key ...]"),
     run: watch,

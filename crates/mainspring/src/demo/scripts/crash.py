@@ -1,0 +1,3 @@
+import os
+
+GearsBuilder().map(lambda record: os._exit(3)).run('file:README.md')

@@ -1,0 +1,4 @@
+def divide(record):
+    return int(record['value']['lines']) / 0
+
+GearsBuilder().map(divide).run('file:README.md')

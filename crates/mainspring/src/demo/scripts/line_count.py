@@ -1,0 +1,1 @@
+GearsBuilder('KeysOnlyReader').count().run('line:*')
