@@ -78,7 +78,9 @@ def install(home, wheels, requirements, forced, patient):
             return 1
         with open(os.path.join(partial, "requirements"), "w", encoding="utf-8") as into:
             into.writelines(requirement + "\n" for requirement in requirements)
-        tell(publish(home, partial))
+        path = publish(home, partial)
+        say("log", "installed in %s: %s" % (path, " ".join(wheels_of(path))))
+        tell(path)
         return 0
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -106,6 +108,7 @@ def publish(home, partial):
 
 def download(home, partial, wheels, requirements, forced, patient):
     """Collects the wheels: from what is here if that is enough, else from the index."""
+    say("log", "installing %s" % " ".join(requirements))
     known = installations(home)
     links = [os.path.join(path, "wheels") for path in reversed(known)] + ([wheels] if wheels else [])
     found = [option for link in links for option in ("--find-links", link)]
@@ -123,7 +126,6 @@ def download(home, partial, wheels, requirements, forced, patient):
                 status, _ = pip(arguments + ["--no-index"] + options + ["--"] + requirements, lambda line: None)
                 if status == 0:
                     return True
-    say("log", "installing %s" % " ".join(requirements))
     if not patient:
         arguments += ["--retries", "0", "--timeout", "5"]
     tries = [keeping] + [free] * (TRIES - 1) if patient else [free]
@@ -242,7 +244,7 @@ def logger():
 
 
 def complain(said):
-    errors = [line for line in said if line.upper().startswith("ERROR")]
+    errors = [line for line in said if line.upper().startswith("ERROR") and line != "ERROR: Exception:"]
     for line in (errors or said)[-5:]:
         say("error", line)
 

@@ -382,7 +382,7 @@ impl Server {
 
     /// What commands did not come to is left for the next turn: a pipeline of slow ones is its own client's matter.
     fn is_time_over(&self) -> bool {
-        self.state.stopwatch.last_look_us() > self.commands_end_us
+        self.state.command_end_us > self.commands_end_us
     }
 
     /// A client that waited goes on: with what it has sent meanwhile, and with reading.
@@ -430,7 +430,7 @@ impl Server {
                     index += 1;
                 }
             }
-            self.state.stopwatch.end(&self.state.clock, &mut self.state.table);
+            self.state.end_window();
             if self.is_time_over() {
                 let is_last = |slot: &Slot| runnable.get(index) == Some(slot);
                 let cut_off = window.iter().map(|(slot, _)| *slot).filter(|slot| !is_last(slot));
@@ -485,7 +485,7 @@ impl Server {
         let mut out = std::mem::take(&mut self.state.clients[slot].output);
         self.state.gears.executing = Some(slot);
         for _ in 0..count {
-            if self.state.stopwatch.last_look_us() > self.commands_end_us {
+            if self.state.command_end_us > self.commands_end_us {
                 break;
             }
             let client = &mut self.state.clients[slot];

@@ -79,10 +79,14 @@ impl Gears {
         let warm = config.number("function-workers-warm") as usize;
         let wheels = Some(config.text("requirements-wheels")).filter(|path| !path.is_empty());
         // The working directory is `dir` by now; what packages are imported from must not depend on it.
-        let packages = Packages {
-            directory: path::absolute("mainspring-python").ok(),
-            wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()),
-        };
+        let directory = path::absolute("mainspring-python").ok();
+        if let Some(directory) = &directory {
+            options
+                .load("PythonInstallationDir", &directory.to_string_lossy())
+                .expect("any text will do");
+        }
+        let packages =
+            Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
         let pool = Pool::new(PoolSpec { interpreters, warm, packages });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),

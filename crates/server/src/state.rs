@@ -46,6 +46,8 @@ pub(crate) struct State {
     /// 40 hexadecimal digits.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
+    /// When the last command was done, by the clock of durations.
+    pub(crate) command_end_us: u64,
     /// Depth of calls into the one door: client, function, nested.
     pub(crate) depth: usize,
     pub(crate) shutdown: bool,
@@ -131,6 +133,7 @@ impl State {
             events: Vec::new(),
             run_id,
             tcp_port: 0,
+            command_end_us: 0,
             depth: 0,
             shutdown: false,
             resident_at_start: process::resident_bytes(),
@@ -179,6 +182,13 @@ impl State {
             interest |= keyspace::EventClass::KEYMISS;
         }
         self.keyspace.set_interest(interest);
+    }
+
+    /// A window of requests is through: commands that were timed together are accounted for.
+    pub(crate) fn end_window(&mut self) {
+        if let Some(now_us) = self.stopwatch.end(&self.clock, &mut self.table) {
+            self.command_end_us = now_us;
+        }
     }
 
     /// The clock moves once a turn.

@@ -9,7 +9,6 @@ use crate::command_table::CommandTable;
 pub(crate) struct Stopwatch {
     /// The command that repeats, if any, and since when.
     run: Option<(usize, u64)>,
-    last_look_us: u64,
 }
 
 impl Stopwatch {
@@ -30,28 +29,17 @@ impl Stopwatch {
         self.run = Some((entry, now_us));
     }
 
-    /// Ends the run, if there is one: before a command that is timed alone, and at the end of a window of requests.
+    /// Ends the run, if there is one: before a command that is timed alone, and at the end of a window of requests. Gives the
+    /// time, if it had to be looked at.
     #[inline]
-    pub(crate) fn end(&mut self, clock: &Clock, table: &mut CommandTable) {
-        if self.run.is_some() {
-            self.end_at(clock.monotonic_us(), table);
-        }
-    }
-
-    /// A command that is timed alone has looked at the clock itself.
-    #[inline]
-    pub(crate) fn looked(&mut self, now_us: u64) {
-        self.last_look_us = now_us;
-    }
-
-    /// What the clock said last: at most a window of quick commands ago.
-    #[inline]
-    pub(crate) fn last_look_us(&self) -> u64 {
-        self.last_look_us
+    pub(crate) fn end(&mut self, clock: &Clock, table: &mut CommandTable) -> Option<u64> {
+        self.run?;
+        let now_us = clock.monotonic_us();
+        self.end_at(now_us, table);
+        Some(now_us)
     }
 
     fn end_at(&mut self, now_us: u64, table: &mut CommandTable) {
-        self.looked(now_us);
         if let Some((entry, since_us)) = self.run.take() {
             table.entry_mut(entry).statistics.microseconds += now_us - since_us;
         }

@@ -37,12 +37,12 @@ impl Driver {
     }
 
     pub(crate) fn with(interpreter: OsString) -> Self {
+        Self::installing(vec![interpreter], Packages::default())
+    }
+
+    pub(crate) fn installing(interpreters: Vec<OsString>, packages: Packages) -> Self {
         Driver {
-            pool: Pool::new(PoolSpec {
-                interpreters: vec![interpreter],
-                warm: 2,
-                packages: Packages::default(),
-            }),
+            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages }),
             tokens: BTreeSet::new(),
             mail: VecDeque::new(),
             printed: Vec::new(),
