@@ -85,10 +85,8 @@ impl Gears {
                 .load("PythonInstallationDir", &directory.to_string_lossy())
                 .expect("any text will do");
         }
-        let packages = Packages {
-            directory,
-            wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()),
-        };
+        let packages =
+            Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
         let pool = Pool::new(PoolSpec { interpreters, warm, packages });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
