@@ -46,6 +46,8 @@ pub(crate) struct State {
     /// 40 hexadecimal digits.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
+    /// When the last command was done, by the clock of durations.
+    pub(crate) command_end_us: u64,
     /// Depth of calls into the one door: client, function, nested.
     pub(crate) depth: usize,
     pub(crate) shutdown: bool,
@@ -63,8 +65,16 @@ pub(crate) struct Settings {
     pub(crate) idle_seconds_max: i64,
     pub(crate) query_bytes_max: usize,
     pub(crate) request_limits: resp::Limits,
-    pub(crate) normal_output_max: usize,
-    pub(crate) pubsub_output_max: usize,
+    pub(crate) normal_output: OutputLimit,
+    pub(crate) pubsub_output: OutputLimit,
+}
+
+/// How many unsent bytes a client may have: at most `hard`, and no more than `soft` for `soft_ms` on end. 0: no limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputLimit {
+    pub(crate) hard: usize,
+    pub(crate) soft: usize,
+    pub(crate) soft_ms: i64,
 }
 
 impl Settings {
@@ -75,6 +85,12 @@ impl Settings {
             .split_whitespace()
             .map(|word| word.parse().unwrap_or(0))
             .collect();
+        // Each class is its name and three numbers.
+        let output_limit = |class: usize| OutputLimit {
+            hard: limits[4 * class + 1],
+            soft: limits[4 * class + 2],
+            soft_ms: 1000 * limits[4 * class + 3] as i64,
+        };
         Settings {
             password: (!password.is_empty()).then(|| password.as_bytes().to_vec()),
             memory_max: config.number("maxmemory") as usize,
@@ -85,8 +101,8 @@ impl Settings {
                 bulk_bytes_max: config.number("proto-max-bulk-len"),
                 ..resp::Limits::default()
             },
-            normal_output_max: limits[1],
-            pubsub_output_max: limits[9],
+            normal_output: output_limit(0),
+            pubsub_output: output_limit(2),
         }
     }
 }
@@ -117,6 +133,7 @@ impl State {
             events: Vec::new(),
             run_id,
             tcp_port: 0,
+            command_end_us: 0,
             depth: 0,
             shutdown: false,
             resident_at_start: process::resident_bytes(),
@@ -165,6 +182,13 @@ impl State {
             interest |= keyspace::EventClass::KEYMISS;
         }
         self.keyspace.set_interest(interest);
+    }
+
+    /// A window of requests is through: commands that were timed together are accounted for.
+    pub(crate) fn end_window(&mut self) {
+        if let Some(now_us) = self.stopwatch.end(&self.clock, &mut self.table) {
+            self.command_end_us = now_us;
+        }
     }
 
     /// The clock moves once a turn.
