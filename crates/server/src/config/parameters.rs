@@ -112,6 +112,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("slowlog-max-len", "128", COUNT, true),
     parameter("stream-node-max-bytes", "4096", Kind::Memory, true),
     parameter("stream-node-max-entries", "100", COUNT, true),
+    parameter("strict-registrations", "no", Kind::Bool, true),
     parameter("syslog-enabled", "no", Kind::Bool, false),
     parameter("tcp-backlog", "511", COUNT, false),
     parameter("tcp-keepalive", "300", COUNT, true),
