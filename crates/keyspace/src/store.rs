@@ -45,6 +45,11 @@ impl Sums {
             self.expiries -= i128::from(ms);
         }
     }
+
+    #[inline]
+    fn resize(&mut self, before: usize, after: usize) {
+        self.bytes = self.bytes - before + after;
+    }
 }
 
 impl Store {
@@ -151,14 +156,18 @@ impl Store {
     }
 
     fn account_resize(&mut self, place: Place, memory_before: usize) {
-        self.sums.bytes -= memory_before;
-        self.sums.bytes += self.table.entry(place).memory();
+        self.sums.resize(memory_before, self.table.entry(place).memory());
     }
 
     #[inline]
     pub(crate) fn object_mut(&mut self, place: Place) -> Option<&mut Object> {
-        self.settle();
-        self.lent = Some(Lent { place, memory: self.table.entry(place).memory() });
+        let memory = self.table.entry(place).memory();
+        if let Some(last) = self.lent.replace(Lent { place, memory }) {
+            // As a rule the one that was changed last is changed again.
+            let now =
+                if last.place == place { memory } else { self.table.entry(last.place).memory() };
+            self.sums.resize(last.memory, now);
+        }
         self.table.entry_mut(place).object()
     }
 

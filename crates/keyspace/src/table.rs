@@ -17,7 +17,7 @@ const SPLIT_MIN: usize = CAPACITY / 2;
 const MERGE_MAX: usize = CAPACITY / 4;
 
 /// Where an entry lies. It holds until an entry is inserted or removed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     hash: u64,
     slot: Slot,
