@@ -24,11 +24,16 @@ for _exception, _name in ((GearsError, "error"), (GearsForceStopped, "forcestopp
 def error_text(error):
     if isinstance(error, GearsFlatError):
         return str(error)
-    return str(traceback.format_exception(type(error), error, users_part(error.__traceback__)))
+    told = traceback.TracebackException(type(error), error, error.__traceback__)
+    leave_to_user(told, set())
+    return str(list(told.format()))
 
 
-def users_part(trace):
-    """The traceback from the first frame on that is not the runtime's."""
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<mainspring_worker/"):
-        trace = trace.tb_next
-    return trace
+def leave_to_user(told, seen):
+    """Takes the runtime's frames out of a traceback, and out of those of its causes: they say nothing about the script."""
+    if told is None or id(told) in seen:
+        return
+    seen.add(id(told))
+    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith("<mainspring_worker/")]
+    leave_to_user(told.__cause__, seen)
+    leave_to_user(told.__context__, seen)

@@ -97,6 +97,12 @@ impl Engine {
         let inside = Surroundings { client, may_suspend, awaited, state: Inside::Runs };
         self.insides.by_execution.insert(id, inside);
         self.insides.awaited += usize::from(awaited);
+        let number = self.executions.get(&id).and_then(|execution| execution.origin.registration());
+        if let Some(number) = number
+            && let Some(registration) = self.registrations.by_number.get_mut(&number)
+        {
+            registration.in_flight += 1;
+        }
     }
 
     /// Starts a function inside the command that triggered it.
@@ -157,6 +163,10 @@ impl Engine {
     /// The function's thread has left it: what it waits for has not happened yet. The data is everybody's again.
     pub(crate) fn suspended(&mut self, doors: &mut Doors, id: ExecutionId) {
         let Some(inside) = self.insides.by_execution.get_mut(&id) else { return };
+        let runs = self.executions.get(&id).is_some_and(|known| known.status == Status::Running);
+        if !runs || !inside.may_suspend {
+            return;
+        }
         inside.state = Inside::Suspended;
         let (client, awaited) = (inside.client, inside.awaited);
         if client.is_some() {
@@ -203,5 +213,280 @@ impl Engine {
         } else {
             self.stop(doors, id, stop);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{Argument, StepKind};
+    use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
+    use crate::worker::{ExecutionId, FromWorker, Token, WorkerId};
+
+    fn sync_trigger() -> Stage {
+        let kwargs = [("trigger", text("t")), ("mode", text("sync"))];
+        Stage::registered(plan("CommandReader", &[StepKind::Map]), &kwargs)
+    }
+
+    fn sync_events() -> Stage {
+        let kwargs = [("mode", text("sync"))];
+        Stage::registered(plan("KeysReader", &[StepKind::ForEach]), &kwargs)
+    }
+
+    fn execute(stage: &mut Stage, execution: Option<u64>, token: u64, line: &str) {
+        let args = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let execution = execution.map(ExecutionId);
+        stage.tell(WORKER, FromWorker::Execute { token: Token(token), execution, args });
+    }
+
+    fn suspend(stage: &mut Stage, execution: u64) {
+        stage.tell(WORKER, FromWorker::Suspended { execution: ExecutionId(execution) });
+    }
+
+    #[test]
+    fn a_triggered_function_has_the_data_until_it_is_over_and_its_outcome_is_the_reply() {
+        let mut stage = sync_trigger();
+        assert_eq!(stage.command_of(CLIENT, "RG.TRIGGER t a", false), "inside e1");
+        assert_eq!(stage.sent(), ["inside w0 e1 f0 [t a] may not suspend"]);
+        assert!(stage.engine.lease().is_some_and(|lease| lease.worker == WORKER));
+        assert_eq!(stage.inside(1), None);
+        stage.done(WORKER, 1, vec![text("r")]);
+        assert_eq!(stage.inside(1), Some("*1|$1|r|".into()));
+        assert_eq!(stage.engine.lease(), None);
+        assert_eq!(stage.statistics(), (1, 1, 0, 0, None));
+        assert!(stage.engine.executions.is_empty() && !stage.engine.is_inside_a_command());
+        assert_eq!(stage.replies(), [""; 0]);
+    }
+
+    #[test]
+    fn the_functions_of_one_event_run_one_after_the_other_with_the_value_as_it_is_then() {
+        let mut stage = sync_events();
+        stage.command("RG.PYEXECUTE code");
+        stage.register(WorkerId(1), 0, plan("KeysReader", &[]), &[("mode", text("sync"))]);
+        stage.script_done(WorkerId(1));
+        stage.sent();
+        assert_eq!(stage.event_inside("set", "k"), [2, 3]);
+        assert_eq!(stage.sent(), [""; 0]);
+        for (execution, value) in [(2, "first"), (3, "second")] {
+            stage.host.keys.insert(b"k".to_vec(), value.into());
+            stage.begin(execution);
+            let worker = execution - 2;
+            let sent = format!("inside w{worker} e{execution} f0 [k={value}(set)]");
+            assert_eq!(stage.sent(), [sent]);
+            stage.done(WorkerId(worker), execution, vec![]);
+            assert!(stage.inside(execution).is_some());
+        }
+    }
+
+    #[test]
+    fn only_the_function_s_own_calls_are_run_while_a_command_waits_for_it() {
+        let mut stage = sync_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        execute(&mut stage, None, 5, "GET neighbour");
+        execute(&mut stage, Some(1), 6, "GET own");
+        stage.run_calls();
+        assert_eq!(stage.host.calls, ["GET own"]);
+        stage.done(WORKER, 1, vec![]);
+        // The command is not over before the host has looked.
+        stage.run_calls();
+        assert_eq!(stage.host.calls, ["GET own"]);
+        stage.inside(1);
+        assert!(stage.engine.has_calls());
+        stage.run_calls();
+        assert_eq!(stage.host.calls, ["GET own", "GET neighbour"]);
+    }
+
+    #[test]
+    fn a_call_of_the_function_may_trigger_the_next_one_inside_it() {
+        let mut stage = sync_events();
+        assert_eq!(stage.event_inside("set", "a"), [1]);
+        stage.begin(1);
+        assert_eq!(stage.event_inside("set", "b"), [2]);
+        stage.begin(2);
+        execute(&mut stage, Some(1), 5, "GET outer");
+        execute(&mut stage, Some(2), 6, "GET inner");
+        stage.run_calls();
+        assert_eq!(stage.host.calls, ["GET inner"]);
+        stage.done(WORKER, 2, vec![]);
+        stage.inside(2);
+        stage.run_calls();
+        assert_eq!(stage.host.calls, ["GET inner", "GET outer"]);
+    }
+
+    #[test]
+    fn functions_that_trigger_themselves_come_to_an_end() {
+        let mut stage = sync_events();
+        for execution in 1..=32 {
+            assert_eq!(stage.event_inside("set", "k"), [execution]);
+            stage.begin(execution);
+            assert_eq!(stage.inside(execution), None);
+        }
+        assert_eq!(stage.event_inside("set", "k"), [33]);
+        stage.begin(33);
+        let refused = stage.inside(33).unwrap();
+        assert!(refused.contains("32 functions with mode='sync' wait for each other"), "{refused}");
+        assert!(stage.host.logs[0].starts_with(&id(1)), "{:?}", stage.host.logs);
+        assert_eq!(stage.statistics().2, 1);
+    }
+
+    #[test]
+    fn an_atomic_block_of_the_function_needs_no_waiting_and_one_of_others_waits() {
+        let mut stage = sync_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        let begin = |token, execution| FromWorker::AtomicBegin {
+            token: Token(token),
+            execution: Option::map(execution, ExecutionId),
+        };
+        stage.from(WORKER, begin(5, None));
+        stage.from(WORKER, begin(6, Some(1)));
+        assert_eq!(stage.sent(), ["answer w0 t6 None"]);
+        stage.from(WORKER, FromWorker::AtomicEnd { token: Token(7) });
+        stage.done(WORKER, 1, vec![]);
+        assert_eq!(stage.sent(), ["answer w0 t7 None"]);
+        stage.inside(1);
+        stage.run_calls();
+        assert_eq!(stage.sent(), ["answer w0 t5 None"]);
+    }
+
+    #[test]
+    fn a_function_that_keeps_the_data_too_long_is_stopped_and_says_why() {
+        let mut stage = sync_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        stage.at(5000);
+        assert_eq!(stage.sent(), ["abort w0 e1"]);
+        stage.failed(WORKER, 1, "['forced\n']");
+        let reply = stage.inside(1).unwrap();
+        assert!(reply.contains("longer than atomic-max-ms (5000); ['forced"), "{reply}");
+        assert_eq!(stage.engine.lease(), None);
+    }
+
+    #[test]
+    fn one_that_does_not_stop_is_ended_with_its_process_and_those_below_have_had_their_time() {
+        let mut stage = sync_events();
+        stage.event_inside("set", "a");
+        stage.begin(1);
+        stage.at(3000);
+        stage.event_inside("set", "b");
+        stage.begin(2);
+        stage.sent();
+        stage.at(5000);
+        assert_eq!(stage.sent(), ["abort w0 e2"]);
+        stage.failed(WORKER, 2, "['forced\n']");
+        stage.inside(2);
+        stage.at(5001);
+        assert_eq!(stage.sent(), ["abort w0 e1"]);
+        stage.at(6001);
+        assert_eq!(stage.sent()[0], "kill w0");
+        assert!(stage.inside(1).unwrap().contains("worker was killed"));
+        assert_eq!(stage.engine.lease(), None);
+    }
+
+    #[test]
+    fn a_worker_that_dies_ends_the_function_and_the_command_goes_on() {
+        let mut stage = sync_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.crash(WORKER);
+        let reply = stage.inside(1).unwrap();
+        assert!(reply.starts_with("-worker was ended by SIGSEGV"), "{reply}");
+        assert_eq!(stage.engine.lease(), None);
+    }
+
+    #[test]
+    fn a_command_waits_for_a_session_that_is_being_restored() {
+        let mut stage = sync_trigger();
+        stage.crash(WORKER);
+        stage.sent();
+        stage.command("RG.TRIGGER t");
+        let restored = WorkerId(1);
+        assert!(stage.engine.lease().is_some_and(|lease| lease.worker == restored));
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.loaded(restored);
+        assert_eq!(stage.sent(), ["inside w1 e1 f0 [t]"]);
+        stage.crash(restored);
+        stage.inside(1);
+        stage.command("RG.TRIGGER t");
+        let refused = stage.inside(2).unwrap();
+        assert!(refused.contains("its worker died"), "{refused}");
+    }
+
+    #[test]
+    fn a_suspended_function_gives_the_data_back_and_answers_its_client_later() {
+        let mut stage = sync_trigger();
+        stage.command("RG.TRIGGER t");
+        assert_eq!(stage.sent(), ["inside w0 e1 f0 [t]"]);
+        suspend(&mut stage, 1);
+        assert_eq!(stage.inside(1), Some("…".into()));
+        assert_eq!(stage.engine.lease(), None);
+        stage.done(WORKER, 1, vec![text("r")]);
+        assert_eq!(stage.reply(), "*1|$1|r|");
+    }
+
+    #[test]
+    fn one_that_is_over_before_anyone_looks_answers_all_the_same() {
+        let mut stage = sync_trigger();
+        stage.command("RG.TRIGGER t");
+        suspend(&mut stage, 1);
+        stage.done(WORKER, 1, vec![]);
+        assert_eq!(stage.reply(), "*0|");
+        assert_eq!(stage.inside(1), Some("…".into()));
+        assert!(!stage.engine.is_inside_a_command());
+    }
+
+    #[test]
+    fn an_ended_registration_runs_no_more() {
+        let mut stage = sync_events();
+        stage.event_inside("set", "k");
+        stage.command(&format!("RG.UNREGISTER {}", id(1)));
+        stage.begin(1);
+        assert!(stage.inside(1).unwrap().contains("aborted before it started"));
+        assert!(stage.engine.sessions.by_number.is_empty());
+    }
+
+    #[test]
+    fn a_stream_s_entries_are_processed_inside_the_command_that_adds_them() {
+        let kwargs = [("mode", text("sync")), ("batch", Argument::Int(1)), ("prefix", text("s"))];
+        let mut stage = Stage::new();
+        stage.host.answers.insert(
+            "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ STREAMS s 0".into(),
+            "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n".into(),
+        );
+        stage.command("RG.PYEXECUTE code");
+        stage.register(WORKER, 0, plan("StreamReader", &[StepKind::ForEach]), &kwargs);
+        stage.script_done(WORKER);
+        stage.sent();
+        assert_eq!(stage.event_inside("xadd", "s"), [1]);
+        stage.begin(1);
+        assert_eq!(stage.sent(), ["inside w0 e1 f0 [s@1-1:1]"]);
+        stage.done(WORKER, 1, vec![]);
+        stage.inside(1);
+        assert_eq!(stage.statistics().0, 1);
+    }
+
+    #[test]
+    fn a_call_that_waits_is_given_up_when_nobody_wants_its_reply() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        for token in [5, 6] {
+            execute(&mut stage, Some(1), token, "BLPOP k 0");
+            let call = stage.act(|engine, doors| engine.next_call(doors)).unwrap();
+            assert!(call.may_wait);
+            stage.engine.call_waits(&call);
+        }
+        stage.act(|engine, doors| engine.answer_call(doors, (WORKER, Token(5)), b"*0\r\n"));
+        stage.command(&format!("RG.ABORTEXECUTION {}", id(1)));
+        assert_eq!(stage.host.cancelled, [(WORKER, Token(6))]);
+    }
+
+    #[test]
+    fn a_call_may_not_wait_where_others_would_wait_with_it() {
+        let mut stage = sync_trigger();
+        execute(&mut stage, None, 5, "BLPOP k 0");
+        let of_script = stage.act(|engine, doors| engine.next_call(doors)).unwrap();
+        stage.command("RG.TRIGGER t");
+        execute(&mut stage, Some(1), 6, "BLPOP k 0");
+        let inside = stage.act(|engine, doors| engine.next_call(doors)).unwrap();
+        assert!(!of_script.may_wait && !inside.may_wait);
     }
 }

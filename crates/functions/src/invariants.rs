@@ -2,7 +2,7 @@
 
 use crate::host::ClientId;
 use crate::plan::{Argument, StepKind};
-use crate::registrations::Trigger;
+use crate::registrations::{Mode, Trigger};
 use crate::testing::{Stage, plan, text};
 use crate::worker::{ExecutionId, ExitReason, FromWorker, FunctionId, Token, WorkerId};
 
@@ -26,6 +26,14 @@ struct Play {
     clients: u64,
     workers: u64,
     now_ms: i64,
+    /// Functions inside commands, the outermost first: each on a frame of the host.
+    frames: Vec<Frame>,
+}
+
+struct Frame {
+    execution: u64,
+    /// Who is owed the reply, should the function be suspended.
+    client: Option<u64>,
 }
 
 impl Play {
@@ -34,7 +42,15 @@ impl Play {
         stage.command("RG.CONFIGSET function-timeout-ms 300 function-queue-max 20");
         stage.command("RG.CONFIGSET MaxExecutions 10 MaxExecutionsPerRegistration 3");
         let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        Play { stage, dice, owed: Vec::new(), clients: 0, workers: 0, now_ms: 0 }
+        Play {
+            stage,
+            dice,
+            owed: Vec::new(),
+            clients: 0,
+            workers: 0,
+            now_ms: 0,
+            frames: Vec::new(),
+        }
     }
 
     fn command(&mut self, line: &str) {
@@ -44,8 +60,39 @@ impl Play {
         if reply == "…" {
             assert!(can_block, "{line} waits where it must not");
             self.owed.push(self.clients);
+        } else if let Some(execution) = reply.strip_prefix("inside e") {
+            let client = can_block.then_some(self.clients);
+            self.frames.push(Frame { execution: execution.parse().unwrap(), client });
+            self.look_inside();
         }
         self.workers = self.stage.workers.specs.len() as u64;
+    }
+
+    /// As the host does: the innermost command goes on when its function is over.
+    fn look_inside(&mut self) {
+        while let Some(frame) = self.frames.last() {
+            match self.stage.inside(frame.execution).as_deref() {
+                None => {
+                    assert!(self.stage.engine.lease().is_some(), "the host would wait for ever");
+                    return;
+                }
+                Some("…") => self.owed.extend(frame.client),
+                Some(_) => {}
+            }
+            self.frames.pop();
+        }
+    }
+
+    fn event(&mut self) {
+        let event = ["set", "xadd", "keymiss"][self.dice.below(3) as usize];
+        let key = ["k", "s"][self.dice.below(2) as usize];
+        let inside = self.stage.event_inside(event, key);
+        for execution in inside {
+            // The others of this event have their turn when this one is over.
+            self.stage.begin(execution);
+            self.frames.push(Frame { execution, client: None });
+        }
+        self.look_inside();
     }
 
     fn public_id(&mut self) -> String {
@@ -84,7 +131,12 @@ impl Play {
         let worker = WorkerId(self.workers - 1 - back);
         let token = Token(self.dice.below(100));
         let function = FunctionId(self.dice.below(3) as u32);
-        let message = match self.dice.below(24) {
+        let message = match self.dice.below(26) {
+            24 => {
+                let lease = self.stage.engine.lease().is_some();
+                let known = self.frames.last().filter(|_| lease).map(|frame| frame.execution);
+                FromWorker::Suspended { execution: ExecutionId(known.unwrap_or(0)) }
+            }
             0..=3 => FromWorker::ScriptDone {
                 error: (self.dice.below(6) == 0).then(|| "['no\\n']".into()),
             },
@@ -130,6 +182,10 @@ impl Play {
                 ("CommandReader", kwargs)
             }
         };
+        let mut kwargs = kwargs;
+        if self.dice.below(4) == 0 {
+            kwargs.push(("mode".into(), text("sync")));
+        }
         let plan = plan(reader, &[StepKind::Map]);
         FromWorker::Register { token, function, plan, kwargs, pickle: vec![] }
     }
@@ -156,18 +212,17 @@ impl Play {
 
     fn act(&mut self) {
         match self.dice.below(10) {
-            0..=3 => self.client_acts(),
-            4..=6 => self.worker_acts(),
-            7 => {
-                let event = ["set", "xadd", "keymiss"][self.dice.below(3) as usize];
-                self.stage.event(event, ["k", "s"][self.dice.below(2) as usize]);
-            }
-            8 => self.stage.work(),
+            // While a command waits for a function, workers and the clock go on, and calls of the function.
+            0..=3 if self.frames.is_empty() => self.client_acts(),
+            7 if self.frames.len() < 8 => self.event(),
+            8 if self.frames.is_empty() => self.stage.work(),
+            0..=8 => self.worker_acts(),
             _ => {
                 self.now_ms += self.dice.below(200) as i64;
                 self.stage.at(self.now_ms);
             }
         }
+        self.look_inside();
         for (client, reply) in std::mem::take(&mut self.stage.host.replies) {
             let place = self.owed.iter().position(|owed| *owed == client);
             let Some(place) = place else { panic!("client {client} waits for no reply: {reply}") };
@@ -193,7 +248,9 @@ impl Play {
             let over = statistics.succeeded + statistics.failed + statistics.aborted;
             assert_eq!(statistics.triggered, over + on_the_way as u64);
             assert!(!registration.retired || on_the_way > 0, "a drained registration is gone");
-            if matches!(&registration.trigger, Trigger::Command(command) if command.in_order) {
+            let is_sync = registration.mode == Mode::Sync;
+            if matches!(&registration.trigger, Trigger::Command(command) if command.in_order && !is_sync)
+            {
                 assert!(registration.in_flight <= 1);
             }
         }
@@ -239,6 +296,8 @@ impl Play {
                 self.stage.crash(WorkerId(worker));
             }
         }
+        self.look_inside();
+        assert!(self.frames.is_empty(), "a command waits for ever");
         for (client, _) in std::mem::take(&mut self.stage.host.replies) {
             self.owed.retain(|owed| *owed != client);
         }

@@ -127,7 +127,7 @@ impl Engine {
                 hooks::check_next(hidden, "Can not override a none sync registration")?;
                 let same =
                     |other: &CommandTrigger| !other.is_called() && other.name == command.name;
-                let hidden = commands_of_script().filter(|(other, _)| same(other)).last();
+                let hidden = commands_of_script().rfind(|(other, _)| same(other));
                 hooks::check_next(
                     hidden.map(|(_, mode)| mode),
                     "Can not override a none sync registration which already created on this \

@@ -200,7 +200,8 @@ pub(crate) fn call_itself(
         state.stopwatch.end(&state.clock, &mut state.table);
         let started_us = state.clock.monotonic_us();
         let result = run(state, slot, entry, request, out);
-        (result, state.clock.monotonic_us() - started_us)
+        state.command_end_us = state.clock.monotonic_us();
+        (result, state.command_end_us - started_us)
     };
 
     let (outcome, failed) = match result {

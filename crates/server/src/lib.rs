@@ -26,6 +26,7 @@ mod notify;
 mod process;
 mod pubsub;
 mod slowlog;
+mod snapshot;
 mod state;
 mod statistics;
 mod stopwatch;

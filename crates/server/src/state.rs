@@ -15,6 +15,7 @@ use crate::gears::Gears;
 use crate::notify::Notifications;
 use crate::pubsub::PubSub;
 use crate::slowlog::SlowLog;
+use crate::snapshot::LastSave;
 use crate::statistics::Statistics;
 use crate::stopwatch::Stopwatch;
 
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) notifications: Notifications,
     pub(crate) statistics: Statistics,
     pub(crate) slowlog: SlowLog,
+    pub(crate) last_save: LastSave,
     pub(crate) stopwatch: Stopwatch,
     /// Clients that see every command.
     pub(crate) monitors: Vec<Slot>,
@@ -46,6 +48,8 @@ pub(crate) struct State {
     /// 40 hexadecimal digits.
     pub(crate) run_id: String,
     pub(crate) tcp_port: u16,
+    /// When the last command was done, by the clock of durations.
+    pub(crate) command_end_us: u64,
     /// Depth of calls into the one door: client, function, nested.
     pub(crate) depth: usize,
     pub(crate) shutdown: bool,
@@ -61,8 +65,16 @@ pub(crate) struct Settings {
     pub(crate) idle_seconds_max: i64,
     pub(crate) query_bytes_max: usize,
     pub(crate) request_limits: resp::Limits,
-    pub(crate) normal_output_max: usize,
-    pub(crate) pubsub_output_max: usize,
+    pub(crate) normal_output: OutputLimit,
+    pub(crate) pubsub_output: OutputLimit,
+}
+
+/// How many unsent bytes a client may have: at most `hard`, and no more than `soft` for `soft_ms` on end. 0: no limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputLimit {
+    pub(crate) hard: usize,
+    pub(crate) soft: usize,
+    pub(crate) soft_ms: i64,
 }
 
 impl Settings {
@@ -73,6 +85,12 @@ impl Settings {
             .split_whitespace()
             .map(|word| word.parse().unwrap_or(0))
             .collect();
+        // Each class is its name and three numbers.
+        let output_limit = |class: usize| OutputLimit {
+            hard: limits[4 * class + 1],
+            soft: limits[4 * class + 2],
+            soft_ms: 1000 * limits[4 * class + 3] as i64,
+        };
         Settings {
             password: (!password.is_empty()).then(|| password.as_bytes().to_vec()),
             memory_max: config.number("maxmemory") as usize,
@@ -84,8 +102,8 @@ impl Settings {
                 bulk_bytes_max: config.number("proto-max-bulk-len"),
                 ..resp::Limits::default()
             },
-            normal_output_max: limits[1],
-            pubsub_output_max: limits[9],
+            normal_output: output_limit(0),
+            pubsub_output: output_limit(2),
         }
     }
 }
@@ -94,7 +112,8 @@ impl State {
     pub(crate) fn new(config: Config, clock: Clock, seed: u64, run_id: String) -> Self {
         let databases = config.number("databases") as usize;
         let mut keyspace = Keyspace::new(Options { databases, seed });
-        keyspace.set_now(clock.unix_ms());
+        let now_ms = clock.unix_ms();
+        keyspace.set_now(now_ms);
         keyspace.set_sink(crate::lazy_free::sink());
         let settings = Settings::of(&config);
         let gears = Gears::new(&config);
@@ -110,12 +129,14 @@ impl State {
             notifications: Notifications::default(),
             statistics: Statistics::default(),
             slowlog: SlowLog::default(),
+            last_save: LastSave::at_start(now_ms),
             stopwatch: Stopwatch::default(),
             monitors: Vec::new(),
             gears,
             events: Vec::new(),
             run_id,
             tcp_port: 0,
+            command_end_us: 0,
             depth: 0,
             shutdown: false,
         };
@@ -167,6 +188,13 @@ impl State {
             interest |= keyspace::EventClass::KEYMISS;
         }
         self.keyspace.set_interest(interest);
+    }
+
+    /// A window of requests is through: commands that were timed together are accounted for.
+    pub(crate) fn end_window(&mut self) {
+        if let Some(now_us) = self.stopwatch.end(&self.clock, &mut self.table) {
+            self.command_end_us = now_us;
+        }
     }
 
     /// The clock moves once a turn.

@@ -143,7 +143,7 @@ struct Test {
 
 impl Plan<'_> {
     /// Takes tests until none is left, with one server for as long as nothing fails: a failed script may leave any
-    /// state behind.
+    /// state behind. So do those that register functions.
     fn work(&self, rewrite: bool, failures: &Mutex<Vec<String>>) {
         let mut server: Option<Box<dyn Connect>> = None;
         loop {
@@ -163,7 +163,9 @@ impl Plan<'_> {
                 } else {
                     run(&test.path, running.as_ref())
                 }?;
-                server = Some(running);
+                if !leaves_functions(&test.path) {
+                    server = Some(running);
+                }
                 Ok(())
             });
             println!("test {} ... {}", test.title, if outcome.is_ok() { "ok" } else { "FAILED" });
@@ -257,6 +259,10 @@ struct Found {
     /// `group/name`
     name: String,
     path: PathBuf,
+}
+
+fn leaves_functions(path: &Path) -> bool {
+    path.parent().is_some_and(|group| group.ends_with("functions"))
 }
 
 fn is_unknown_to_the_oracle(name: &str) -> bool {

@@ -145,7 +145,8 @@ impl Engine {
             (None, _) => Outcome::Succeeded,
         };
         registration.statistics.ended(outcome, execution.total_us);
-        registration.in_flight -= usize::from(was_running);
+        let was_in_flight = was_running || self.insides.get(id).is_some();
+        registration.in_flight -= usize::from(was_in_flight);
         if let Input::Stream(run) = input {
             let status = execution.status;
             self.stream_run_ended(doors, number, *run, status, error.as_deref());

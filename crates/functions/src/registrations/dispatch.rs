@@ -222,7 +222,8 @@ impl Engine {
         if inside.is_some() || session.order.len() <= self.config.size(Key::ExecutionThreads) {
             execution.started_us = Some(now_us);
         }
-        if let Origin::Registration(number) = execution.origin
+        if inside.is_none()
+            && let Origin::Registration(number) = execution.origin
             && let Some(registration) = self.registrations.by_number.get_mut(&number)
         {
             registration.in_flight += 1;

@@ -149,8 +149,11 @@ impl Engine {
                     let _queued = self.enqueue(number, Input::Event { key: key.into(), event });
                 }
             }
-            Trigger::Stream(_) => self.stream_grew(doors, number, key),
-            Trigger::Command(_) => {}
+            // The index knows names and keys, not which name goes with which key.
+            Trigger::Stream(_) if event == super::streams::EVENT => {
+                self.stream_grew(doors, number, key);
+            }
+            Trigger::Stream(_) | Trigger::Command(_) => {}
         }
     }
 }
@@ -208,6 +211,17 @@ mod tests {
         stage.event("del", "k");
         stage.work();
         assert_eq!(stage.sent(), ["invoke w0 e1 f0 [k=nothing(del)]"]);
+    }
+
+    #[test]
+    fn a_stream_grows_by_appends_only() {
+        let mut stage = Stage::registered(plan("StreamReader", &[]), &[("prefix", text("s"))]);
+        stage.register(WORKER, 1, plan("KeysReader", &[]), &[("prefix", text("other"))]);
+        stage.work();
+        stage.event("xgroup-create", "s");
+        assert!(!stage.engine.has_work());
+        stage.event("xadd", "s");
+        assert!(stage.engine.has_work());
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) struct Registration {
     pub(crate) pending: VecDeque<ExecutionId>,
     /// Stands in the engine's queue of registrations with work.
     pub(crate) ready: bool,
-    /// Executions that a worker has.
+    /// Executions that a worker has, or that run inside a command.
     pub(crate) in_flight: usize,
     /// Executions that are over and kept, oldest first.
     pub(crate) kept: VecDeque<ExecutionId>,
