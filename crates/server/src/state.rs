@@ -203,7 +203,7 @@ impl State {
         self.keyspace.set_now(self.clock.unix_ms());
     }
 
-    /// What `maxmemory` limits: the data. docs/decisions/0006 says why it is not what the process takes.
+    /// What `maxmemory` limits: the data. docs/decisions/0007 says why it is not what the process takes.
     pub(crate) fn used_memory(&self) -> usize {
         self.keyspace.used_memory()
     }
