@@ -1,6 +1,19 @@
 """The numbers that lead each message: docs/worker-protocol.md has their shapes."""
 
-SESSION, SCRIPT, LOAD, OPEN, FEED, INVOKE, ABORT, ANSWER, FORGET, INVOKE_INSIDE, HAND_BACK = range(11)
+(
+    SESSION,
+    SCRIPT,
+    LOAD,
+    OPEN,
+    FEED,
+    INVOKE,
+    ABORT,
+    ANSWER,
+    FORGET,
+    INVOKE_INSIDE,
+    HAND_BACK,
+    ABORT_SCRIPT,
+) = range(12)
 
 (
     SCRIPT_DONE,

@@ -10,6 +10,7 @@ from .execution import Call, Execution
 from .forced_stop import name_process
 from .protocol import (
     ABORT,
+    ABORT_SCRIPT,
     ANSWER,
     FEED,
     FORGET,
@@ -43,6 +44,16 @@ def run(stream):
     threading.Event().wait()
 
 
+class Body:
+    """A script body while it runs: what can be stopped of it."""
+
+    number = None
+
+    def __init__(self):
+        self.seat = None
+        self.aborted = False
+
+
 class Session:
     def __init__(self, desk):
         self.desk = desk
@@ -60,8 +71,7 @@ class Session:
         # The outcomes of runs that were over before their future was known, while any is being started.
         self.handed = {}
         self.starting = 0
-        # The thread of the script body.
-        self.script_seat = None
+        self.body = None
         desk.on_tick = self.stop_aborted
 
     def dispatch(self, messages):
@@ -87,11 +97,14 @@ class Session:
             elif kind == OPEN:
                 self.open(*message[1:])
             elif kind == SCRIPT:
+                self.body = Body()
                 add(self.script, message)
             elif kind == LOAD:
                 add(self.load, message)
             elif kind == ABORT:
                 self.abort(message[1])
+            elif kind == ABORT_SCRIPT:
+                self.abort_script()
             elif kind == FORGET:
                 self.functions.pop(message[1], None)
             elif kind == SESSION:
@@ -111,14 +124,23 @@ class Session:
 
     def script(self, seat, message):
         _, code = message
-        error = None
-        self.script_seat = seat
+        raised = None
+        body = self.body
+        self.desk.enter(seat, body)
         try:
-            exec(compile(code, "<string>", "exec"), self.globals)
-        except BaseException as raised:
-            error = error_text(raised)
-        self.script_seat = None
-        seat.out.append((SCRIPT_DONE, error))
+            try:
+                if body.aborted:
+                    raise GearsForceStopped
+                exec(compile(code, "<string>", "exec"), self.globals)
+            except BaseException as error:
+                raised = error
+        except GearsForceStopped as error:
+            # It came while another error was being caught.
+            raised = error
+        finally:
+            self.desk.leave(seat, body)
+        self.body = None
+        seat.out.append((SCRIPT_DONE, None if raised is None else error_text(raised)))
         # A session mostly begins with one: its answer should not share the fate of what follows.
         self.desk.flush(seat)
 
@@ -135,7 +157,8 @@ class Session:
         number = self.add_function(function)
         kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
         described = function.described()
-        is_in_script = self.desk.seat() is self.script_seat
+        execution = self.desk.seat().execution
+        is_in_script = execution is not None and execution is self.body
         with self.lock:
             self.starting += 1
         try:
@@ -298,9 +321,19 @@ class Session:
             # Nothing of it runs, and a batch may never come: it ends here.
             execution.add_batch([], True, False)
 
+    def abort_script(self):
+        body = self.body
+        if body is not None:
+            body.aborted = True
+            self.desk.interrupt(body)
+            self.desk.wake_watcher()
+
     def stop_aborted(self):
         """On every tick: a script that swallows the forced stop gets it again."""
         aborted = [execution for execution in list(self.executions.values()) if execution.aborted]
+        body = self.body
+        if body is not None and body.aborted:
+            aborted.append(body)
         for execution in aborted:
             self.desk.stop(execution)
         return bool(aborted)

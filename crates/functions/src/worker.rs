@@ -163,6 +163,9 @@ pub trait Workers {
     /// Raises the forced stop in the thread that runs the execution, again and again until it ends.
     fn abort(&mut self, worker: WorkerId, execution: ExecutionId);
 
+    /// The same for the thread that runs the script body.
+    fn abort_script(&mut self, worker: WorkerId);
+
     /// Answers a call that waits. `wire` is one RESP2 reply; the worker gets it as Python values.
     fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]);
 

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Connection, ReadEnd, Socket};
 use crate::dispatch::{self, Outcome, dispatch};
+use crate::eviction::{self, Room};
 use crate::function_calls;
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
@@ -67,6 +68,7 @@ pub struct Server {
     commands_end_us: u64,
     next_cron_ms: i64,
     expiry_is_behind: bool,
+    eviction_is_behind: bool,
 }
 
 /// Ends a running server, from any thread or a signal handler's pipe.
@@ -123,6 +125,7 @@ impl Server {
             commands_end_us: 0,
             next_cron_ms: 0,
             expiry_is_behind: false,
+            eviction_is_behind: false,
         };
         server.watch_listeners()?;
         if !pidfile.is_empty() {
@@ -223,7 +226,7 @@ impl Server {
         self.read();
         self.execute();
         self.functions();
-        if self.state.clock.unix_ms() >= self.next_cron_ms || self.expiry_is_behind {
+        if self.state.clock.unix_ms() >= self.next_cron_ms || self.cron_is_behind() {
             self.cron();
         }
         dispatch::time_out(&mut self.state);
@@ -241,7 +244,7 @@ impl Server {
         let now_ms = self.state.clock.unix_ms();
         let deadlines = [
             Some(self.next_cron_ms),
-            self.expiry_is_behind.then_some(now_ms + 1),
+            self.cron_is_behind().then_some(now_ms + 1),
             self.state.blocking.next_deadline_ms(),
             self.state.gears.next_deadline_ms(),
         ];
@@ -592,6 +595,11 @@ impl Server {
         crate::gears::watch(&mut self.state, self.poll.registry(), FIRST_WORKER)
     }
 
+    /// Some of what cron does was more than it may do within one turn.
+    fn cron_is_behind(&self) -> bool {
+        self.expiry_is_behind || self.eviction_is_behind
+    }
+
     fn cron(&mut self) {
         let state = &mut self.state;
         let started_us = state.clock.monotonic_us();
@@ -606,13 +614,14 @@ impl Server {
         if state.keyspace.has_events() {
             dispatch::tell_events(state);
         }
+        // Commands make room for themselves; this is for a server that nobody asks anything and for a limit that was lowered.
+        self.eviction_is_behind = eviction::make_room(state) == Room::Coming;
         let now_ms = state.clock.unix_ms();
         if now_ms < self.next_cron_ms {
             return;
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
-        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();

@@ -11,7 +11,7 @@ use functions::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projec
 use functions::worker::{ExecutionId, FromWorker, Token as CallToken, WorkerId};
 use functions::{Answer, Doors, During, Engine, Inside};
 use hashbrown::HashMap;
-use keyspace::{Object, StringRef, ValueRef};
+use keyspace::{EventKind, Object, StringRef, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use resp::ReplyWriter;
@@ -27,13 +27,14 @@ use crate::log;
 use crate::state::State;
 
 /// The server's parameters that are options of the engine, and their names there.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("atomic-max-ms", "atomic-max-ms"),
     ("function-memory-bytes", "function-memory-bytes"),
     ("function-queue-max", "function-queue-max"),
     ("function-results-bytes", "function-results-bytes"),
     ("function-timeout-ms", "function-timeout-ms"),
     ("reply-compat", "ReplyCompat"),
+    ("strict-registrations", "strict-registrations"),
 ];
 
 /// What the server keeps for the engine.
@@ -530,6 +531,10 @@ impl Host for LentState<'_> {
     fn watch_events(&mut self, interest: EventInterest) {
         self.state.gears.interest = interest;
         self.state.update_interest();
+    }
+
+    fn event_names(&self) -> Vec<&'static str> {
+        EventKind::ALL.iter().map(|kind| kind.name).collect()
     }
 
     fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {

@@ -14,6 +14,7 @@ mod config;
 mod connection;
 mod dispatch;
 mod event_loop;
+mod eviction;
 mod function_calls;
 mod gears;
 mod hooks;

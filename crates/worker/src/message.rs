@@ -17,6 +17,7 @@ pub(crate) mod to_worker {
     pub(crate) const FORGET: i64 = 8;
     pub(crate) const INVOKE_INSIDE: i64 = 9;
     pub(crate) const HAND_BACK: i64 = 10;
+    pub(crate) const ABORT_SCRIPT: i64 = 11;
 }
 
 /// A message that no runtime of ours sends.

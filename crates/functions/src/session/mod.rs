@@ -148,6 +148,7 @@ impl Engine {
             run: None,
             registrations: Vec::new(),
             started_us: doors.host.monotonic_us(),
+            stop: None,
         };
         let session = Session {
             name,

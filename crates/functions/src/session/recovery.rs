@@ -57,7 +57,7 @@ impl Engine {
         doors.host.log(Level::Warning, &message);
 
         if let Some(script) = script {
-            self.discard(&script);
+            self.discard(doors, &script);
             if let Some(client) = script.client {
                 let mut wire = Vec::new();
                 reply_to(&mut wire).error(as_traceback(cause).as_bytes());

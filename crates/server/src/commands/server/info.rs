@@ -144,7 +144,7 @@ fn stats(state: &State, text: &mut String) {
     line!(text, "total_net_output_bytes:{}", statistics.output_bytes);
     line!(text, "rejected_connections:{}", statistics.connections_rejected);
     line!(text, "expired_keys:{}", keyspace.expired_keys);
-    line!(text, "evicted_keys:0");
+    line!(text, "evicted_keys:{}", keyspace.evicted_keys);
     line!(text, "keyspace_hits:{}", keyspace.hits);
     line!(text, "keyspace_misses:{}", keyspace.misses);
     line!(text, "pubsub_channels:{}", state.pubsub.channels().count());
