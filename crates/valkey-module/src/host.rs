@@ -4,6 +4,7 @@ use functions::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projec
 use functions::worker::{Token, WorkerId};
 
 use crate::api::{Context, EventClasses};
+use crate::event_names::EVENT_NAMES;
 use crate::gears::Gears;
 use crate::value;
 
@@ -61,6 +62,10 @@ impl Host for LentServer<'_> {
 
     fn random(&mut self, into: &mut [u8]) {
         self.gears.server.random(into);
+    }
+
+    fn event_names(&self) -> Vec<&'static str> {
+        EVENT_NAMES.to_vec()
     }
 
     fn watch_events(&mut self, interest: EventInterest) {

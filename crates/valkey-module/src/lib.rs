@@ -16,6 +16,7 @@
 mod api;
 mod calls;
 mod entry;
+mod event_names;
 mod gears;
 mod host;
 mod options;
