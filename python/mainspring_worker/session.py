@@ -98,7 +98,7 @@ class Session:
                 self.open(*message[1:])
             elif kind == SCRIPT:
                 self.body = Body()
-                add(self.script, message)
+                add(self.script, (message[1], self.body))
             elif kind == LOAD:
                 add(self.load, message)
             elif kind == ABORT:
@@ -122,10 +122,9 @@ class Session:
         if memory_bytes_max is not None:
             limit_memory(memory_bytes_max, threads)
 
-    def script(self, seat, message):
-        _, code = message
+    def script(self, seat, job):
+        code, body = job
         raised = None
-        body = self.body
         self.desk.enter(seat, body)
         try:
             try:
@@ -139,7 +138,8 @@ class Session:
             raised = error
         finally:
             self.desk.leave(seat, body)
-        self.body = None
+        if self.body is body:
+            self.body = None
         seat.out.append((SCRIPT_DONE, None if raised is None else error_text(raised)))
         # A session mostly begins with one: its answer should not share the fate of what follows.
         self.desk.flush(seat)
