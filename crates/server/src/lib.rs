@@ -17,6 +17,7 @@ mod event_loop;
 mod eviction;
 mod function_calls;
 mod gears;
+mod handle;
 mod hooks;
 mod lazy_free;
 mod listener;
@@ -33,7 +34,8 @@ mod stopwatch;
 mod transaction;
 
 pub use config::{Config, ConfigError};
-pub use event_loop::{Server, StopHandle};
+pub use event_loop::Server;
+pub use handle::Handle;
 
 /// The Redis whose commands and replies this server gives: clients gate features on it.
 pub const REDIS_VERSION: &str = "7.2.4";

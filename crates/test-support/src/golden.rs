@@ -24,10 +24,11 @@ const UNKNOWN_TO_THE_ORACLE: [&str; 2] = ["functions", "redis-7.2"];
 pub fn main(
     scripts: &Path,
     mainspring: &Path,
+    in_process: Box<dyn Target>,
     arguments: impl Iterator<Item = String>,
 ) -> ExitCode {
     let rewrite = std::env::var_os("UPDATE_GOLDEN").is_some();
-    run_all(scripts, &chosen_targets(mainspring), |_| true, rewrite, arguments)
+    run_all(scripts, &chosen_targets(mainspring, Some(in_process)), |_| true, rewrite, arguments)
 }
 
 /// The same for targets that are held against what others have said, and have not all groups of commands.
