@@ -20,10 +20,12 @@ from .protocol import (
     LOADED,
     OPEN,
     REGISTER,
+    REGISTER_TIME_EVENT,
     RUN,
     SCRIPT,
     SCRIPT_DONE,
     SESSION,
+    TIME_EVENT,
 )
 from .suspension import SuspendableExecution
 
@@ -71,6 +73,8 @@ class Session:
         self.handed = {}
         self.starting = 0
         self.body = None
+        # Callbacks of registerTE, by their numbers.
+        self.time_events = []
         desk.on_tick = self.stop_aborted
 
     def dispatch(self, messages):
@@ -104,6 +108,8 @@ class Session:
                 self.abort(message[1])
             elif kind == ABORT_SCRIPT:
                 self.abort_script()
+            elif kind == TIME_EVENT:
+                add(self.call_time_event, message[1])
             elif kind == FORGET:
                 self.functions.pop(message[1], None)
             elif kind == SESSION:
@@ -316,6 +322,20 @@ class Session:
         elif not execution.scheduled and execution.seat is None:
             # Nothing of it runs, and a batch may never come: it ends here.
             execution.add_batch([], True, False)
+
+    # Time events
+
+    def add_time_event(self, period_s, callback):
+        with self.lock:
+            number = len(self.time_events)
+            self.time_events.append(callback)
+        return self.desk.ask(lambda token: (REGISTER_TIME_EVENT, token, number, period_s))
+
+    def call_time_event(self, seat, number):
+        try:
+            self.time_events[number]()
+        except BaseException as error:
+            api.log("a time event failed: %s" % error_text(error), "warning")
 
     def abort_script(self):
         body = self.body
