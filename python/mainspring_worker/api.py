@@ -347,10 +347,14 @@ def install():
         Thread=Thread,
         str=str,
     )
+    offer_cloudpickle(main)
+
+
+def offer_cloudpickle(names):
     try:
         import cloudpickle
 
-        main["cloudpickle"] = cloudpickle
+        names["cloudpickle"] = cloudpickle
     except ImportError:
         pass
 

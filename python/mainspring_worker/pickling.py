@@ -10,11 +10,7 @@ import marshal
 import pickle
 import sys
 import types
-
-try:
-    import cloudpickle
-except ImportError:
-    cloudpickle = None
+from functools import lru_cache
 
 from . import session
 from .errors import GearsError, error_text
@@ -54,7 +50,7 @@ def dumps_callback(callback):
 
 def dumps(value):
     into = io.BytesIO()
-    FunctionPickler(into).dump(value)
+    pickler()(into).dump(value)
     return into.getvalue()
 
 
@@ -69,9 +65,15 @@ class FunctionUnpickler(pickle.Unpickler):
         return session.current.globals
 
 
-if cloudpickle is not None:
+@lru_cache(maxsize=None)
+def pickler():
+    """Chosen when it is first needed: only then is it known which packages the session has."""
+    try:
+        import cloudpickle
+    except ImportError:
+        return FunctionPickler
 
-    class FunctionPickler(cloudpickle.CloudPickler):
+    class CloudPickler(cloudpickle.CloudPickler):
         def __init__(self, into):
             super().__init__(into, protocol=4)
             # Where a function's globals are the session's, their mark is pickled; their used part follows as state.
@@ -80,25 +82,26 @@ if cloudpickle is not None:
         def persistent_id(self, value):
             return "globals" if value is GLOBALS else None
 
-else:
+    return CloudPickler
 
-    class FunctionPickler(pickle.Pickler):
-        def __init__(self, into):
-            super().__init__(into, protocol=4)
 
-        def persistent_id(self, value):
-            return "globals" if value is GLOBALS else None
+class FunctionPickler(pickle.Pickler):
+    def __init__(self, into):
+        super().__init__(into, protocol=4)
 
-        def reducer_override(self, value):
-            if isinstance(value, types.FunctionType):
-                return NotImplemented if importable(value) else reduce_function(value)
-            if isinstance(value, types.ModuleType):
-                return import_module, (value.__name__,)
-            if isinstance(value, type) and not importable(value):
-                raise pickle.PicklingError(
-                    "class %s is defined by the script: install cloudpickle to have it pickled" % value.__qualname__
-                )
-            return NotImplemented
+    def persistent_id(self, value):
+        return "globals" if value is GLOBALS else None
+
+    def reducer_override(self, value):
+        if isinstance(value, types.FunctionType):
+            return NotImplemented if importable(value) else reduce_function(value)
+        if isinstance(value, types.ModuleType):
+            return import_module, (value.__name__,)
+        if isinstance(value, type) and not importable(value):
+            raise pickle.PicklingError(
+                "class %s is defined by the script: install cloudpickle to have it pickled" % value.__qualname__
+            )
+        return NotImplemented
 
 
 def importable(value):

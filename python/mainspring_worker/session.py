@@ -1,9 +1,10 @@
 """A session: one script's world in this process, and what the server asks of it."""
 
+import sys
 import threading
 from weakref import WeakValueDictionary
 
-from . import api, builder, channel, desk, pickling, values
+from . import api, builder, channel, desk, packages, pickling, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -117,8 +118,11 @@ class Session:
             else:
                 raise RuntimeError("message %r is unknown" % (kind,))
 
-    def begin(self, name, threads, memory_bytes_max):
+    def begin(self, name, threads, memory_bytes_max, sites):
         self.name = name
+        if sites and "cloudpickle" in packages.use(sites):
+            for names in (sys.modules["__main__"].__dict__, self.globals):
+                api.offer_cloudpickle(names)
         self.desk.limit = threads
         name_process("py:" + name)
         if memory_bytes_max is not None:

@@ -24,6 +24,11 @@ import json  # noqa: F401
 import re  # noqa: F401
 import time  # noqa: F401
 
+try:
+    import cloudpickle  # noqa: F401
+except ImportError:
+    pass
+
 from . import api, session
 from .forced_stop import die_with_parent, name_process
 

@@ -16,6 +16,8 @@ pub(crate) fn run(phases: &mut Phases) -> Result<(), String> {
             "mainspring",
             "--test",
             "python_clients",
+            "--test",
+            "redgrease",
             "--",
             "--ignored",
         ];

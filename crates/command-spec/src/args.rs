@@ -11,6 +11,8 @@ pub struct Args<'a> {
 pub enum ArgError {
     Syntax,
     NotInteger,
+    /// An integer that 32 bits cannot hold.
+    NotSmall,
     NotFloat,
 }
 
@@ -19,6 +21,9 @@ impl fmt::Display for ArgError {
         f.write_str(match self {
             ArgError::Syntax => "ERR syntax error",
             ArgError::NotInteger => "ERR value is not an integer or out of range",
+            ArgError::NotSmall => {
+                "ERR value is out of range, value must between -2147483648 and 2147483647"
+            }
             ArgError::NotFloat => "ERR value is not a valid float",
         })
     }
@@ -39,6 +44,11 @@ impl<'a> Args<'a> {
 
     pub fn integer(&mut self) -> Result<i64, ArgError> {
         parse_integer(self.bytes()?).ok_or(ArgError::NotInteger)
+    }
+
+    /// An integer of 32 bits, as Redis reads the numbers of databases.
+    pub fn small_integer(&mut self) -> Result<i32, ArgError> {
+        i32::try_from(self.integer()?).map_err(|_| ArgError::NotSmall)
     }
 
     /// An integer that must lie in a range; outside it, the text is as for what is no integer at all.

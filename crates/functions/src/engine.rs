@@ -24,6 +24,7 @@ use crate::identifier::{Identifiers, RegistrationNumber};
 use crate::inside::Insides;
 use crate::lease::Leases;
 use crate::registrations::{Causes, EventNames, Happening, Registrations, StreamSearch};
+use crate::requirements::Requirements;
 use crate::session::Sessions;
 use crate::worker::{ExecutionId, FromWorker, Token, WorkerId, Workers};
 
@@ -48,6 +49,7 @@ pub struct Engine {
     pub(crate) config: Config,
     pub(crate) identifiers: Identifiers,
     pub(crate) sessions: Sessions,
+    pub(crate) requirements: Requirements,
     pub(crate) registrations: Registrations,
     /// In the order of their creation.
     pub(crate) executions: BTreeMap<ExecutionId, Execution>,
@@ -93,6 +95,7 @@ impl Engine {
             config,
             identifiers: Identifiers::new(),
             sessions: Sessions::default(),
+            requirements: Requirements::default(),
             registrations: Registrations::default(),
             executions: BTreeMap::new(),
             listed: BTreeSet::new(),
@@ -120,8 +123,12 @@ impl Engine {
 
     /// Messages of a worker. Those of one that is gone are dropped. Afterwards [`Engine::next_call`] may have calls.
     pub fn from_worker(&mut self, doors: &mut Doors, worker: WorkerId, message: FromWorker) {
+        if let FromWorker::Prepared(outcome) = message {
+            return self.prepared(doors, worker, outcome);
+        }
         let Some(session) = self.sessions.by_worker.get(&worker).copied() else { return };
         match message {
+            FromWorker::Prepared(_) => {}
             FromWorker::Progress {
                 execution,
                 records,
@@ -210,6 +217,7 @@ impl Engine {
 
     /// The client takes no reply any more. What it started goes on.
     pub fn client_gone(&mut self, client: ClientId) {
+        self.requirements.client_gone(client);
         for session in self.sessions.by_number.values_mut() {
             if let Some(script) = &mut session.script
                 && script.client == Some(client)

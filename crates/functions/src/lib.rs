@@ -20,6 +20,7 @@ pub mod plan;
 mod readers;
 mod registrations;
 mod requests;
+mod requirements;
 mod session;
 #[cfg(test)]
 mod testing;

@@ -10,8 +10,8 @@ use crate::inside::Inside;
 use crate::plan::{Argument, Plan, Step, StepKind};
 use crate::registrations::{During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, RecordSink, SessionSpec, Source, Token, Usage,
-    WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Prepared, Preparing, RecordSink,
+    SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -140,9 +140,20 @@ pub(crate) struct Cast {
     pub(crate) sent: Vec<String>,
     started: u64,
     pub(crate) specs: Vec<SessionSpec>,
+    pub(crate) needs: Vec<Needs>,
+    /// Scripts wait until the test says that they are prepared.
+    pub(crate) prepare_later: bool,
 }
 
 impl Workers for Cast {
+    fn prepare(&mut self, needs: &Needs) -> Preparing {
+        self.needs.push(needs.clone());
+        if self.prepare_later {
+            return Preparing::Waiting(WorkerId(999 + self.needs.len() as u64));
+        }
+        Preparing::Ready(Prepared::default())
+    }
+
     fn start(&mut self, spec: &SessionSpec) -> WorkerId {
         let worker = WorkerId(self.started);
         self.started += 1;

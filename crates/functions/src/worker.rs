@@ -59,8 +59,49 @@ pub trait RecordSink {
     }
 }
 
+/// What a script needs before it can run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The Python (major, minor) that pickled what the script brings; without it the first interpreter will do.
+    pub python: Option<(u32, u32)>,
+    /// pip's requirement specifiers.
+    pub requirements: Vec<String>,
+    /// Installs them again even if they are there.
+    pub again: bool,
+    /// cloudpickle would help: worth one attempt to get it.
+    pub cloudpickle: bool,
+}
+
+/// A script may run now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prepared {
+    /// Index of the interpreter among those configured.
+    pub interpreter: usize,
+    /// The requirements that were asked for.
+    pub installed: Vec<Installed>,
+}
+
+/// A requirement that sessions can import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    pub requirement: String,
+    /// Where it lies; each installation has a place of its own.
+    pub path: String,
+    /// The files it was made from, those of its dependencies included.
+    pub wheels: Vec<String>,
+}
+
+pub enum Preparing {
+    Ready(Prepared),
+    /// [`FromWorker::Prepared`] comes from this one, which is no session.
+    Waiting(WorkerId),
+}
+
 /// The worker side of the engine.
 pub trait Workers {
+    /// Finds the interpreter and installs what is missing, beside the server and never into the system.
+    fn prepare(&mut self, needs: &Needs) -> Preparing;
+
     /// Takes a warm process for a session. A failure to start arrives as [`FromWorker::Exited`].
     fn start(&mut self, spec: &SessionSpec) -> WorkerId;
 
@@ -254,6 +295,8 @@ pub enum FromWorker {
         level: Level,
         message: String,
     },
+    /// What [`Workers::prepare`] began has ended; an error is what to tell the client, one line or more.
+    Prepared(Result<Prepared, Vec<String>>),
     /// The process is gone. The last message of a worker, always sent, unless the engine killed it.
     Exited {
         reason: ExitReason,

@@ -40,6 +40,16 @@ impl Database<'_> {
             }
         });
     }
+
+    /// Visits every key with its value and its expiry, in no particular order.
+    pub fn for_each_entry(&self, mut visit: impl FnMut(&[u8], ValueRef<'_>, Option<i64>)) {
+        let now_ms = self.now_ms();
+        self.store().table().for_each(|entry| {
+            if !entry.expiry().is_some_and(|ms| has_passed(ms, now_ms)) {
+                visit(entry.key(), entry.value(), entry.expiry());
+            }
+        });
+    }
 }
 
 #[cfg(test)]

@@ -48,15 +48,18 @@ Often used:
   --logfile FILE              write the log there, not to standard output
   --loglevel LEVEL            debug, verbose, notice, warning or nothing (notice)
   --requirepass PASSWORD      clients must AUTH first
-  --maxmemory SIZE            refuse writes beyond this: 100mb, 2gb (no limit)
+  --maxmemory SIZE            what the data may take: 100mb, 2gb (no limit)
+  --maxmemory-policy POLICY   what goes beyond that: allkeys-lru, volatile-ttl ... (noeviction: writes are refused)
   --stop-with-stdin           end when standard input ends: for a program that starts a server of its own
 
 Functions:
-  --python PROGRAM            the interpreter that runs them, Python 3.8 or newer (python3)
+  --python PROGRAM            the interpreter that runs them, Python 3.8 or newer (python3); given several times, each
+                              function runs on the version that pickled it, others on the first
+  --requirements-wheels DIR   wheels that REQUIREMENTS may be met from without a network
   --function-workers-warm N   idle Python processes kept ready (2)
   --function-timeout-ms N     end an execution that takes longer (0: never)
   --function-memory-bytes N   what one session's process may use (0: no limit)
-  --atomic-max-ms N           how long atomic() may hold the server (1000)
+  --atomic-max-ms N           how long atomic() may hold the server (5000)
   --reply-compat VERSION      layout of RG.* replies: 1.2.1 or 1.2.13, as RedisGears has them (1.2.1)
 ";
 

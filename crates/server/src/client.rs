@@ -40,6 +40,8 @@ pub(crate) struct Client {
     pub(crate) output: Vec<u8>,
     /// Bytes of `output` already sent.
     pub(crate) sent: usize,
+    /// It has had more unsent bytes than its soft limit, and is closed if that lasts until then.
+    pub(crate) behind_until_ms: Option<i64>,
     /// Stands in the list of clients to write to.
     pub(crate) has_output: bool,
     /// To be closed once its output is written.
@@ -102,6 +104,7 @@ impl Client {
             reply_mode: ReplyMode::On,
             output: Vec::new(),
             sent: 0,
+            behind_until_ms: None,
             has_output: false,
             closing: false,
             commands: 0,

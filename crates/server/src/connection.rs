@@ -44,6 +44,8 @@ pub(crate) struct Connection {
     pub(crate) awaits_writable: bool,
     /// What followed was no request.
     pub(crate) error: Option<ProtocolError>,
+    /// The poll has seen the end of the peer's bytes and will not tell again: it must be read.
+    pub(crate) end_is_near: bool,
     /// The peer will send no more.
     pub(crate) at_end: bool,
     /// Stands in the turn's list of connections with requests.
@@ -64,6 +66,7 @@ impl Connection {
             is_readable: false,
             awaits_writable: false,
             error: None,
+            end_is_near: false,
             at_end: false,
             is_listed: false,
         }
@@ -75,7 +78,10 @@ impl Connection {
         loop {
             let wanted = self.decoder.wanted(self.filled);
             let room = INPUT_BYTES.max(wanted.min(READ_BYTES_MAX));
-            if self.input.len() - self.filled < room.min(INPUT_BYTES) / 2 || self.input.is_empty() {
+            if self.input.is_empty() {
+                // Zeroed by the allocator, which often has pages that are so already.
+                self.input = vec![0; room];
+            } else if self.input.len() - self.filled < room.min(INPUT_BYTES) / 2 {
                 self.input.resize(self.filled + room, 0);
             }
             let free = &mut self.input[self.filled..];
@@ -89,7 +95,7 @@ impl Connection {
                 Ok(count) => {
                     self.filled += count;
                     total += count;
-                    if count < free_len {
+                    if count < free_len && !self.end_is_near {
                         return (total, ReadEnd::Drained);
                     }
                     if total >= READ_BYTES_MAX {
@@ -127,6 +133,11 @@ impl Connection {
     #[inline]
     pub(crate) fn pending(&self) -> usize {
         self.requests.len() - self.executed
+    }
+
+    /// A request, or whatever else ends what it has sent.
+    pub(crate) fn has_something(&self) -> bool {
+        self.pending() > 0 || self.error.is_some() || self.at_end
     }
 
     /// The spans of the next `count` requests, without taking them: for prefetching.

@@ -19,17 +19,23 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Connection, ReadEnd, Socket};
 use crate::dispatch::{self, Outcome, dispatch};
+use crate::eviction::{self, Room};
 use crate::function_calls;
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
+use crate::snapshot;
 use crate::state::State;
 
+/// Sockets that one turn hears at most: thousands that come or go together must not make the others wait.
+const EVENTS_MAX: usize = 256;
 /// Requests whose keys are prefetched together.
 const WINDOW: usize = 64;
 /// A client with so many unsent bytes executes no further request until some are gone.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
 /// A client that waits keeps so much input; more stays in its socket.
 const WAITING_INPUT_BYTES_MAX: usize = 64 << 10;
+/// What commands may take of a turn before its replies are written and other sockets are heard.
+const COMMANDS_BUDGET_US: u64 = 5000;
 /// What the function engine may take of a turn before clients are served again.
 const FUNCTIONS_BUDGET_US: u64 = 1000;
 const CRON_INTERVAL_MS: i64 = 100;
@@ -58,8 +64,11 @@ pub struct Server {
     writable: Vec<Slot>,
     window: Vec<(Slot, usize)>,
     hashes: Vec<(usize, u64)>,
+    /// When the turn's commands have had their time.
+    commands_end_us: u64,
     next_cron_ms: i64,
     expiry_is_behind: bool,
+    eviction_is_behind: bool,
 }
 
 /// Ends a running server, from any thread or a signal handler's pipe.
@@ -96,6 +105,7 @@ impl Server {
         let pidfile = config.text("pidfile").to_owned();
         let mut state = State::new(config, Clock::new(), seed, run_id);
         state.tcp_port = port;
+        snapshot::load(&mut state)?;
 
         let poll = Poll::new()?;
         let (stop, stop_handle) = StdUnixStream::pair()?;
@@ -112,8 +122,10 @@ impl Server {
             writable: Vec::new(),
             window: Vec::new(),
             hashes: Vec::new(),
+            commands_end_us: 0,
             next_cron_ms: 0,
             expiry_is_behind: false,
+            eviction_is_behind: false,
         };
         server.watch_listeners()?;
         if !pidfile.is_empty() {
@@ -157,7 +169,7 @@ impl Server {
 
     /// Serves until SHUTDOWN, a signal or the stop handle.
     pub fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(1024);
+        let mut events = Events::with_capacity(EVENTS_MAX);
         log::write(
             Level::Notice,
             &format!("Mainspring {} started, port {}", env!("CARGO_PKG_VERSION"), self.port()),
@@ -185,6 +197,7 @@ impl Server {
         }
         self.state.tick();
         self.state.statistics.turns += 1;
+        self.commands_end_us = self.state.clock.monotonic_us() + COMMANDS_BUDGET_US;
         for event in events.iter() {
             match event.token() {
                 STOP => self.state.shutdown = true,
@@ -198,6 +211,11 @@ impl Server {
                     if event.is_writable() {
                         self.continue_writing(slot);
                     }
+                    if event.is_read_closed()
+                        && let Some(Some(connection)) = self.connections.get_mut(slot)
+                    {
+                        connection.end_is_near = true;
+                    }
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
                         self.mark_readable(slot);
                     }
@@ -208,7 +226,7 @@ impl Server {
         self.read();
         self.execute();
         self.functions();
-        if self.state.clock.unix_ms() >= self.next_cron_ms || self.expiry_is_behind {
+        if self.state.clock.unix_ms() >= self.next_cron_ms || self.cron_is_behind() {
             self.cron();
         }
         dispatch::time_out(&mut self.state);
@@ -226,7 +244,7 @@ impl Server {
         let now_ms = self.state.clock.unix_ms();
         let deadlines = [
             Some(self.next_cron_ms),
-            self.expiry_is_behind.then_some(now_ms + 1),
+            self.cron_is_behind().then_some(now_ms + 1),
             self.state.blocking.next_deadline_ms(),
             self.state.gears.next_deadline_ms(),
         ];
@@ -318,7 +336,9 @@ impl Server {
         for slot in std::mem::take(&mut self.readable) {
             let Some(Some(connection)) = self.connections.get_mut(slot) else { continue };
             let client = &mut self.state.clients[slot];
-            let held_up = client.is_waiting() || client.unsent() > UNSENT_BYTES_MAX;
+            let held_up = client.is_waiting()
+                || client.unsent() > UNSENT_BYTES_MAX
+                || connection.pending() > 0;
             if held_up && connection.buffered() > WAITING_INPUT_BYTES_MAX {
                 // Stays marked: reading goes on when the client does.
                 continue;
@@ -340,9 +360,7 @@ impl Server {
                 self.state.clients.condemn(slot);
                 continue;
             }
-            let has_something =
-                connection.pending() > 0 || connection.error.is_some() || connection.at_end;
-            if has_something && !connection.is_listed {
+            if connection.has_something() && !connection.is_listed {
                 connection.is_listed = true;
                 self.runnable.push(slot);
             }
@@ -361,10 +379,15 @@ impl Server {
                     self.resume(slot);
                 }
             }
-            if self.runnable.is_empty() {
+            if self.runnable.is_empty() || self.is_time_over() {
                 return;
             }
         }
+    }
+
+    /// What commands did not come to is left for the next turn: a pipeline of slow ones is its own client's matter.
+    fn is_time_over(&self) -> bool {
+        self.state.command_end_us > self.commands_end_us
     }
 
     /// A client that waited goes on: with what it has sent meanwhile, and with reading.
@@ -382,7 +405,7 @@ impl Server {
     fn execute_runnable(&mut self) {
         let runnable = std::mem::take(&mut self.runnable);
         let mut index = 0;
-        while index < runnable.len() {
+        while index < runnable.len() && !self.is_time_over() {
             let mut window = std::mem::take(&mut self.window);
             window.clear();
             let mut total = 0;
@@ -412,8 +435,28 @@ impl Server {
                     index += 1;
                 }
             }
+            self.state.end_window();
+            if self.is_time_over() {
+                let is_last = |slot: &Slot| runnable.get(index) == Some(slot);
+                let cut_off = window.iter().map(|(slot, _)| *slot).filter(|slot| !is_last(slot));
+                self.leave_for_later(cut_off);
+            }
             self.window = window;
-            self.state.stopwatch.end(&self.state.clock, &mut self.state.table);
+        }
+        let (first, others) = runnable[index..].split_at(runnable.len().min(index + 1) - index);
+        // Whoever had begun stands last now.
+        self.leave_for_later(others.iter().chain(first).copied());
+    }
+
+    fn leave_for_later(&mut self, slots: impl Iterator<Item = Slot>) {
+        for slot in slots {
+            if let Some(Some(connection)) = self.connections.get_mut(slot)
+                && connection.has_something()
+                && !self.runnable.contains(&slot)
+            {
+                connection.is_listed = true;
+                self.runnable.push(slot);
+            }
         }
     }
 
@@ -447,6 +490,9 @@ impl Server {
         let mut out = std::mem::take(&mut self.state.clients[slot].output);
         self.state.gears.executing = Some(slot);
         for _ in 0..count {
+            if self.state.command_end_us > self.commands_end_us {
+                break;
+            }
             let client = &mut self.state.clients[slot];
             if client.closing
                 || client.blocked.is_some()
@@ -509,6 +555,10 @@ impl Server {
         let client = &mut self.state.clients[slot];
         connection.is_listed = false;
         let is_waiting = client.is_waiting();
+        if connection.is_readable && connection.pending() == 0 && !self.readable.contains(&slot) {
+            // It was read no further while it had enough to do.
+            self.readable.push(slot);
+        }
         if connection.pending() == 0 && !is_waiting {
             if let Some(error) = connection.error.take() {
                 self.state.statistics.protocol_errors += 1;
@@ -552,6 +602,11 @@ impl Server {
         crate::gears::watch(&mut self.state, self.poll.registry(), FIRST_WORKER)
     }
 
+    /// Some of what cron does was more than it may do within one turn.
+    fn cron_is_behind(&self) -> bool {
+        self.expiry_is_behind || self.eviction_is_behind
+    }
+
     fn cron(&mut self) {
         let state = &mut self.state;
         let started_us = state.clock.monotonic_us();
@@ -566,16 +621,18 @@ impl Server {
         if state.keyspace.has_events() {
             dispatch::tell_events(state);
         }
+        // Commands make room for themselves; this is for a server that nobody asks anything and for a limit that was lowered.
+        self.eviction_is_behind = eviction::make_room(state) == Room::Coming;
         let now_ms = state.clock.unix_ms();
         if now_ms < self.next_cron_ms {
             return;
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
-        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();
+        let mut behind: Vec<Slot> = Vec::new();
         for (slot, client) in state.clients.iter() {
             let idle_ms = now_ms - client.active_ms;
             if idle_max_ms > 0
@@ -585,6 +642,9 @@ impl Server {
             {
                 idle.push(slot);
             }
+            if client.behind_until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
+                behind.push(slot);
+            }
             if idle_ms > 2000
                 && let Some(Some(connection)) = self.connections.get_mut(slot)
             {
@@ -592,6 +652,7 @@ impl Server {
             }
         }
         idle.into_iter().for_each(|slot| state.clients.condemn(slot));
+        behind.into_iter().for_each(|slot| self.close_for_output(slot));
     }
 }
 
@@ -624,6 +685,7 @@ impl Server {
         let was_full = client.unsent() > UNSENT_BYTES_MAX;
         client.sent += written;
         if client.unsent() == 0 {
+            client.behind_until_ms = None;
             client.sent = 0;
             client.output.clear();
             if client.output.capacity() > 4 * UNSENT_BYTES_MAX {
@@ -648,20 +710,18 @@ impl Server {
             }
             let settings = &self.state.settings;
             let limit = if client.is_subscriber() {
-                settings.pubsub_output_max
+                settings.pubsub_output
             } else {
-                settings.normal_output_max
+                settings.normal_output
             };
-            if limit > 0 && client.unsent() > limit {
-                self.state.statistics.output_limit_disconnections += 1;
-                log::write(
-                    Level::Warning,
-                    &format!(
-                        "Client {} closed for overcoming of output buffer limits.",
-                        client.address
-                    ),
-                );
-                self.state.clients.condemn(slot);
+            let is_behind = limit.soft > 0 && client.unsent() > limit.soft;
+            let now_ms = self.state.clock.unix_ms();
+            client.behind_until_ms = match client.behind_until_ms {
+                Some(until_ms) if is_behind => Some(until_ms),
+                _ => is_behind.then_some(now_ms + limit.soft_ms),
+            };
+            if limit.hard > 0 && client.unsent() > limit.hard {
+                self.close_for_output(slot);
                 return;
             }
         }
@@ -669,6 +729,16 @@ impl Server {
         if (was_full || connection.pending() > 0) && !is_full {
             self.resume(slot);
         }
+    }
+}
+
+impl Server {
+    fn close_for_output(&mut self, slot: Slot) {
+        self.state.statistics.output_limit_disconnections += 1;
+        let address = &self.state.clients[slot].address;
+        let text = format!("Client {address} closed for overcoming of output buffer limits.");
+        log::write(Level::Warning, &text);
+        self.state.clients.condemn(slot);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path;
 use std::time::Duration;
 
 use command_spec::Flags;
@@ -14,7 +15,7 @@ use keyspace::{EventKind, Object, StringRef, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use resp::ReplyWriter;
-use worker::{Change, Pool, PoolSpec};
+use worker::{Change, Packages, Pool, PoolSpec};
 
 use crate::client::{Pending, Slot};
 use crate::clients::INTERNAL;
@@ -77,7 +78,17 @@ impl Gears {
         }
         let interpreters = config.text("python").split_whitespace().map(OsString::from).collect();
         let warm = config.number("function-workers-warm") as usize;
-        let pool = Pool::new(PoolSpec { interpreters, warm });
+        let wheels = Some(config.text("requirements-wheels")).filter(|path| !path.is_empty());
+        // The working directory is `dir` by now; what packages are imported from must not depend on it.
+        let directory = path::absolute("mainspring-python").ok();
+        if let Some(directory) = &directory {
+            options
+                .load("PythonInstallationDir", &directory.to_string_lossy())
+                .expect("any text will do");
+        }
+        let packages =
+            Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
+        let pool = Pool::new(PoolSpec { interpreters, warm, packages });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
             interest: EventInterest::default(),
@@ -368,8 +379,8 @@ pub(crate) fn flush(state: &mut State) {
     let now_ms = state.clock.unix_ms();
     if let Some(machine) = &mut state.gears.machine {
         machine.pool.flush(now_ms);
-        for line in machine.pool.take_log() {
-            log::write(log::Level::Warning, &format!("GEARS: {line}"));
+        for (level, line) in machine.pool.take_log() {
+            log::write(log_level(level), &format!("GEARS: {line}"));
         }
     }
 }
@@ -508,13 +519,7 @@ impl Host for LentState<'_> {
     }
 
     fn log(&mut self, level: Level, message: &str) {
-        let level = match level {
-            Level::Debug => log::Level::Debug,
-            Level::Verbose => log::Level::Verbose,
-            Level::Notice => log::Level::Notice,
-            Level::Warning => log::Level::Warning,
-        };
-        log::write(level, message);
+        log::write(log_level(level), message);
     }
 
     fn random(&mut self, into: &mut [u8]) {
@@ -551,6 +556,15 @@ impl Host for LentState<'_> {
 
     fn cancel_call(&mut self, worker: WorkerId, token: CallToken) {
         function_calls::cancel(self.state, (worker, token));
+    }
+}
+
+fn log_level(level: Level) -> log::Level {
+    match level {
+        Level::Debug => log::Level::Debug,
+        Level::Verbose => log::Level::Verbose,
+        Level::Notice => log::Level::Notice,
+        Level::Warning => log::Level::Warning,
     }
 }
 

@@ -29,12 +29,14 @@ impl Stopwatch {
         self.run = Some((entry, now_us));
     }
 
-    /// Ends the run, if there is one: before a command that is timed alone, and at the end of a window of requests.
+    /// Ends the run, if there is one: before a command that is timed alone, and at the end of a window of requests. Gives the
+    /// time, if it had to be looked at.
     #[inline]
-    pub(crate) fn end(&mut self, clock: &Clock, table: &mut CommandTable) {
-        if self.run.is_some() {
-            self.end_at(clock.monotonic_us(), table);
-        }
+    pub(crate) fn end(&mut self, clock: &Clock, table: &mut CommandTable) -> Option<u64> {
+        self.run?;
+        let now_us = clock.monotonic_us();
+        self.end_at(now_us, table);
+        Some(now_us)
     }
 
     fn end_at(&mut self, now_us: u64, table: &mut CommandTable) {

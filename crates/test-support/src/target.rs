@@ -23,6 +23,13 @@ pub struct Mainspring {
     pub arguments: Vec<String>,
 }
 
+/// A server like redis-server that has loaded our module.
+pub struct ModuleHost {
+    pub name: String,
+    pub program: PathBuf,
+    pub library: PathBuf,
+}
+
 /// A server that somebody else has started and that may be flushed.
 pub struct Address(pub SocketAddr);
 
@@ -43,6 +50,27 @@ impl Target for Mainspring {
 
     fn start(&self) -> io::Result<Box<dyn Connect>> {
         Ok(Box::new(ServerProcess::mainspring(&self.binary, &self.arguments)?))
+    }
+}
+
+impl ModuleHost {
+    pub fn start(&self, arguments: &[&str]) -> io::Result<ServerProcess> {
+        let load = ["--loadmodule".to_owned(), self.library.display().to_string()];
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+        ServerProcess::redis_like(
+            &self.program,
+            &load.into_iter().chain(arguments).collect::<Vec<_>>(),
+        )
+    }
+}
+
+impl Target for ModuleHost {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn start(&self) -> io::Result<Box<dyn Connect>> {
+        Ok(Box::new(ModuleHost::start(self, &[])?))
     }
 }
 

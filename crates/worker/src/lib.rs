@@ -4,10 +4,13 @@
 //! messages both ways. It owns no thread and no event loop; its host watches the descriptors it names.
 
 mod frame;
+mod installer;
+mod interpreter;
 mod log_lines;
 mod marshal;
 mod message;
 mod pool;
+mod preparation;
 mod process;
 mod records;
 mod resp2;
@@ -17,6 +20,7 @@ mod usage;
 mod zygote;
 
 pub use pool::{Change, Interest, Pool, PoolSpec};
+pub use preparation::Packages;
 
 /// The Python side, as it travels to each interpreter: nothing is read from the disk at run time.
 pub mod runtime {
@@ -26,6 +30,9 @@ pub mod runtime {
 
     /// Run by [`STUB`]; receives [`MODULES`] over the same socket.
     pub const BOOT: &str = include_str!("../../../python/mainspring_worker/boot.py");
+
+    /// Started with `python -c` for each installation of packages.
+    pub const INSTALLER: &str = include_str!("../../../python/mainspring_worker/installer.py");
 
     macro_rules! modules {
         ($($name:literal),* $(,)?) => {
@@ -44,6 +51,7 @@ pub mod runtime {
         "execution",
         "forced_stop",
         "futures",
+        "packages",
         "pickling",
         "protocol",
         "reach",

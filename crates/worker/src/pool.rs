@@ -8,14 +8,17 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, RecordSink, SessionSpec, Source, Token, Usage,
-    WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, RecordSink, SessionSpec,
+    Source, Token, Usage, WorkerId, Workers,
 };
 
+use crate::interpreter::Knowledge;
 use crate::marshal::Writer;
 use crate::message::to_worker;
+use crate::preparation::{Job, Packages, Preparation};
 use crate::process::{Process, Reading, printed};
 use crate::records::Records;
 use crate::transport::Socket;
@@ -29,6 +32,7 @@ pub struct PoolSpec {
     pub interpreters: Vec<OsString>,
     /// Idle processes kept ready for each interpreter that is in use.
     pub warm: usize,
+    pub packages: Packages,
 }
 
 /// Worker processes and the descriptors to them. Nothing here blocks, but [`Pool::wait_one`].
@@ -36,32 +40,37 @@ pub struct PoolSpec {
 /// A zygote dies with the thread that started it (the parent-death signal of Linux follows threads): create the pool
 /// on, and drive it from, a thread that lives as long as the server.
 pub struct Pool {
-    spec: PoolSpec,
-    homes: Vec<Home>,
+    pub(crate) spec: PoolSpec,
+    pub(crate) homes: Vec<Home>,
+    /// Scripts that wait for their interpreter or their packages.
+    pub(crate) preparations: Vec<Preparation>,
     processes: HashMap<u64, Process>,
     /// Numbers of processes and zygotes; never used again.
     next: u64,
     /// Processes with something to write.
     unsent: Vec<u64>,
-    changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// Messages found while something else was waited for.
-    late: VecDeque<(WorkerId, FromWorker)>,
+    pub(crate) late: VecDeque<(WorkerId, FromWorker)>,
     /// Descriptors whose turn's share was used up.
     unread: Vec<u64>,
-    log: VecDeque<String>,
+    pub(crate) log: VecDeque<(Level, String)>,
     scratch: Vec<u8>,
     second: i64,
 }
 
 /// The home of one interpreter's processes.
 #[derive(Default)]
-struct Home {
+pub(crate) struct Home {
     zygote: Option<(u64, Zygote)>,
     warm: VecDeque<u64>,
     /// Somebody took a process since the last refill.
     wants_refill: bool,
     /// What it said last, to explain why it did not start.
-    last_words: Option<String>,
+    pub(crate) last_words: Option<String>,
+    pub(crate) knowledge: Knowledge,
+    /// A survey or an installation.
+    pub(crate) job: Option<Job>,
 }
 
 /// A descriptor that the host's event loop shall watch, watch differently, or stop watching.
@@ -92,7 +101,7 @@ pub enum Interest {
 
 /// The lowest bits of a token say which descriptor of a process or zygote it is; the others its number.
 const STREAM: u64 = 0;
-const OUTPUT: u64 = 1;
+pub(crate) const OUTPUT: u64 = 1;
 const CONTROL: u64 = 2;
 const ZYGOTE_OUTPUT: u64 = 3;
 
@@ -105,6 +114,7 @@ impl Pool {
         let mut pool = Pool {
             spec,
             homes,
+            preparations: Vec::new(),
             processes: HashMap::new(),
             next: 1,
             unsent: Vec::new(),
@@ -119,6 +129,7 @@ impl Pool {
             home.wants_refill = true;
         }
         pool.refill();
+        pool.survey_if_used_before();
         pool
     }
 
@@ -135,7 +146,11 @@ impl Pool {
                 self.write(number);
                 self.read(number, sink);
             }
-            OUTPUT => self.read_output(number, sink),
+            OUTPUT if self.processes.contains_key(&number) => self.read_output(number, sink),
+            OUTPUT => {
+                self.read_job(number);
+                self.deliver_late(sink);
+            }
             CONTROL => {
                 self.read_control(number);
                 self.deliver_late(sink);
@@ -172,6 +187,7 @@ impl Pool {
         self.refill();
         if now_ms / 1000 != self.second {
             self.second = now_ms / 1000;
+            self.limit_jobs(now_ms);
             for (number, process) in &mut self.processes {
                 let late = &mut self.late;
                 process
@@ -229,12 +245,13 @@ impl Pool {
     }
 
     /// What the interpreters said outside any session: for the server's log.
-    pub fn take_log(&mut self) -> impl Iterator<Item = String> {
+    pub fn take_log(&mut self) -> impl Iterator<Item = (Level, String)> {
         std::mem::take(&mut self.log).into_iter()
     }
 
     /// Ends every process. The pool can still be asked, but starts nothing any more.
     pub fn shutdown(&mut self) {
+        self.end_jobs();
         for home in &mut self.homes {
             home.warm.clear();
             home.wants_refill = false;
@@ -246,6 +263,13 @@ impl Pool {
             self.remove(number);
         }
         self.spec.interpreters.clear();
+    }
+
+    /// A number that nothing had before.
+    pub(crate) fn take_number(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
     }
 
     fn queue(&mut self, worker: WorkerId, write: impl FnOnce(&mut Writer<'_>)) {
@@ -350,7 +374,7 @@ impl Pool {
         let ended = zygote.read_output(&mut |line| {
             if !line.is_empty() {
                 *last_words = Some(line.clone());
-                log.push_back(line);
+                log.push_back((Level::Warning, line));
             }
         });
         if let Some(fd) = ended {
@@ -434,7 +458,7 @@ impl Pool {
                 match self.fork(index) {
                     Ok(number) => self.homes[index].warm.push_back(number),
                     Err(error) => {
-                        self.log.push_back(format!("no warm worker: {error}"));
+                        self.log.push_back((Level::Warning, format!("no warm worker: {error}")));
                         break;
                     }
                 }
@@ -532,6 +556,10 @@ impl Drop for Pool {
 }
 
 impl Workers for Pool {
+    fn prepare(&mut self, needs: &Needs) -> Preparing {
+        self.prepare_script(needs)
+    }
+
     fn start(&mut self, spec: &SessionSpec) -> WorkerId {
         let number = match self.take(spec.interpreter) {
             Ok(number) => number,
@@ -545,8 +573,11 @@ impl Workers for Pool {
         };
         self.processes.get_mut(&number).expect("just taken").taken = true;
         let worker = WorkerId(number);
+        let interpreter = self.homes[spec.interpreter].knowledge.interpreter();
+        let sites: Vec<String> =
+            interpreter.map(|known| known.sites().collect()).unwrap_or_default();
         self.queue(worker, |to| {
-            to.tuple(4);
+            to.tuple(5);
             to.int(to_worker::SESSION);
             to.text(&spec.name);
             to.int(i64::try_from(spec.threads.max(1)).unwrap_or(i64::MAX));
@@ -554,6 +585,8 @@ impl Workers for Pool {
                 Some(bytes) => to.int(i64::try_from(bytes).unwrap_or(i64::MAX)),
                 None => to.none(),
             }
+            to.list(sites.len());
+            sites.iter().for_each(|site| to.text(site));
         });
         worker
     }

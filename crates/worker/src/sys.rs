@@ -129,6 +129,13 @@ pub(crate) fn proc_units() -> (u64, u64) {
     (u64::try_from(page).unwrap_or(4096), u64::try_from(ticks).unwrap_or(100))
 }
 
+/// Ends a child that leads a process group, and the group. It has not been reaped, so the number is nobody else's.
+pub(crate) fn kill_group(child: &std::process::Child) {
+    let Ok(group) = libc::pid_t::try_from(child.id()) else { return };
+    // SAFETY: sending a signal touches no memory of ours. It fails only when the group is gone.
+    unsafe { libc::kill(-group, libc::SIGKILL) };
+}
+
 fn check(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }

@@ -113,10 +113,11 @@ pub(super) fn measure(options: &Options) -> io::Result<Table> {
             "{CONNECTIONS} connections from one thread. Keys are uniform over {} of 16 bytes, values have 64 bytes; \
              INCR is over as many counters, HSET and ZADD (score and member at random) are into one hash and one sorted \
              set of as many; LPUSH and XADD (one field) grow one key. CPU is user and system time of the server process \
-             from /proc, at least {} ms of it for a figure; {}. Ratios are redis-server's cost over ours, and our \
+             from /proc; a figure is taken until that is {} ms, or for {} s at most; {}. Ratios are redis-server's cost over ours, and our \
              throughput over redis-server's: above 1 is better than redis-server. Goals are for the CPU ratio.",
             shown(options.scale.keys as f64),
             options.scale.cpu.as_millis(),
+            longest(&options.scale).as_secs_f64(),
             if Apart::here().is_some() {
                 "server and generator each have a core of their own"
             } else {
@@ -213,6 +214,11 @@ fn preload(server: &Server, keys: u64) -> io::Result<()> {
     })
 }
 
+/// Of one figure, on a machine where the server does not get its core.
+fn longest(scale: &Scale) -> Duration {
+    scale.cpu * 5
+}
+
 fn stretch(
     server: &Server,
     subject: &Subject,
@@ -230,7 +236,7 @@ fn stretch(
     // Both servers meet the same keys.
     let mut random = Xorshift::new(round as u64 + 1);
     let before = server.cpu()?;
-    let deadline = Instant::now() + scale.cpu * 5;
+    let deadline = Instant::now() + longest(scale);
     let mut next_look = Instant::now() + LOOK;
     let mut failure = None;
     let stretch = load.run(

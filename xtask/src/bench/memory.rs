@@ -93,5 +93,5 @@ fn bytes_each(kind: Kind, shape: &Shape, count: u64) -> io::Result<f64> {
     let mut random = Xorshift::new(1);
     fill(server.port(), count, |out, n| (shape.append)(out, n, &mut random))?;
     sleep(SETTLE);
-    Ok((server.resident()? - before) as f64 / count as f64)
+    Ok((server.resident()? as f64 - before as f64) / count as f64)
 }

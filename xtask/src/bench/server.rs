@@ -46,7 +46,7 @@ impl Server {
         }
         command.arg(program(kind)).args(arguments(kind, port)).current_dir(&directory);
         command.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
-        let server = Server { child: command.spawn()?, port, directory };
+        let mut server = Server { child: command.spawn()?, port, directory };
         server.wait_until_it_answers(Duration::from_millis(5))?;
         Ok(server)
     }
@@ -60,22 +60,23 @@ impl Server {
         command.args(arguments(kind, port)).current_dir(&directory);
         command.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
         let start = Instant::now();
-        let server = Server { child: command.spawn()?, port, directory };
+        let mut server = Server { child: command.spawn()?, port, directory };
         server.wait_until_it_answers(Duration::from_micros(50))?;
         Ok(start.elapsed())
     }
 
-    fn wait_until_it_answers(&self, pause: Duration) -> io::Result<()> {
+    fn wait_until_it_answers(&mut self, pause: Duration) -> io::Result<()> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            match self.connect().and_then(|mut connection| connection.call(&["PING"])) {
+            let error = match self.connect().and_then(|mut connection| connection.call(&["PING"])) {
                 Ok(_) => return Ok(()),
-                Err(error) if Instant::now() > deadline => {
-                    let log = fs::read_to_string(self.directory.join("log"))?;
-                    return Err(io::Error::new(error.kind(), format!("{error}; it said:\n{log}")));
-                }
-                Err(_) => sleep(pause),
+                Err(error) => error,
+            };
+            if self.child.try_wait()?.is_some() || Instant::now() > deadline {
+                let log = fs::read_to_string(self.directory.join("log"))?;
+                return Err(io::Error::other(format!("no server: {error}; it said:\n{log}")));
             }
+            sleep(pause);
         }
     }
 

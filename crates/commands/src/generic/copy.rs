@@ -29,7 +29,7 @@ fn copy(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
         if args.keyword("REPLACE") {
             replace = true;
         } else if args.keyword("DB") {
-            target = database_index(database, args.integer()?)?;
+            target = database_index(database, args.small_integer()?)?;
         } else {
             return Err(Error::Argument(ArgError::Syntax).into());
         }
@@ -48,7 +48,7 @@ fn copy(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
     Ok(())
 }
 
-fn database_index(database: &Database, index: i64) -> Result<usize> {
+fn database_index(database: &Database, index: i32) -> Result<usize> {
     usize::try_from(index)
         .ok()
         .filter(|index| *index < database.databases())
@@ -71,8 +71,7 @@ pub(crate) const MOVE: Command = Command {
 /// MOVE key db
 fn move_key(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let key = args.bytes()?;
-    let target = args.bytes()?;
-    let target = Args::new(&[target]).integer()?;
+    let target = args.small_integer()?;
     let target = database_index(database, target)?;
     if target == database.index() {
         return fail("ERR source and destination objects are the same");

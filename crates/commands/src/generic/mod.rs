@@ -2,6 +2,7 @@
 
 mod copy;
 mod delete;
+mod dump;
 mod exists;
 mod expire;
 mod flush;
@@ -18,6 +19,8 @@ pub(crate) const COMMANDS: &[&Command] = &[
     &copy::MOVE,
     &delete::DEL,
     &delete::UNLINK,
+    &dump::DUMP,
+    &dump::RESTORE,
     &exists::EXISTS,
     &exists::TOUCH,
     &exists::TYPE,

@@ -104,10 +104,11 @@ pub(crate) const GETEX: Command = Command {
     run: getex,
 };
 
-enum NewExpiry {
+enum NewExpiry<'a> {
     Unchanged,
     None,
-    At(Time, i64),
+    /// The amount is read only when there is a key that could end.
+    At(Time, Args<'a>),
 }
 
 /// GETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]
@@ -129,7 +130,8 @@ fn getex(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
                 database.changed(EventKind::PERSIST, key);
             }
         }
-        NewExpiry::At(time, amount) => {
+        NewExpiry::At(time, mut amount) => {
+            let amount = amount.integer()?;
             let at_ms = time.positive_moment(amount, database.now_ms(), "getex")?;
             if at_ms <= database.now_ms() {
                 database.remove(key);
@@ -143,7 +145,7 @@ fn getex(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
     Ok(())
 }
 
-fn parse_new_expiry(args: &mut Args) -> Result<NewExpiry> {
+fn parse_new_expiry<'a>(args: &mut Args<'a>) -> Result<NewExpiry<'a>> {
     if args.is_empty() {
         return Ok(NewExpiry::Unchanged);
     }
@@ -158,7 +160,9 @@ fn parse_new_expiry(args: &mut Args) -> Result<NewExpiry> {
         ];
         let unit = units.into_iter().find(|(word, _)| args.keyword(word));
         let (_, time) = unit.ok_or(Error::Argument(command_spec::ArgError::Syntax))?;
-        NewExpiry::At(time, args.integer()?)
+        let amount = *args;
+        args.bytes()?;
+        NewExpiry::At(time, amount)
     };
     args.finish()?;
     Ok(expiry)

@@ -71,20 +71,10 @@ fn set(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Resu
         }
         return Ok(());
     }
-    match expiry {
-        // A moment that has passed already: the key ends as it is written.
-        Expiry::At(at_ms) if at_ms <= now_ms => {
-            if database.remove(key) {
-                database.changed(EventKind::DEL, key);
-            }
-        }
-        expiry => {
-            database.set_string(key, value, expiry);
-            database.changed(EventKind::SET, key);
-            if matches!(expiry, Expiry::At(_)) {
-                database.notify(EventKind::EXPIRE, key);
-            }
-        }
+    database.set_string(key, value, expiry);
+    database.changed(EventKind::SET, key);
+    if matches!(expiry, Expiry::At(_)) {
+        database.notify(EventKind::EXPIRE, key);
     }
     if !options.get {
         reply.ok();

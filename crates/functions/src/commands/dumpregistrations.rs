@@ -173,8 +173,9 @@ fn write_stream(stream: &StreamTrigger, compat: ReplyCompat, reply: &mut ReplyWr
 /// What a client of the time finds in a registration's private data: a Python literal in 1.2.1, nearly one in 1.2.13.
 fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompat) -> String {
     let session = &engine.sessions.by_number[&registration.session];
+    let requirements = private_requirements(engine, &session.requirements);
     if compat == ReplyCompat::V1_2_1 {
-        return format!("{{'sessionId':'{}', 'depsList':[]}}", session.name);
+        return format!("{{'sessionId':'{}', 'depsList':[{requirements}]}}", session.name);
     }
     let number = registration.session;
     let linked = engine.sessions.by_name.get(&session.name) == Some(&number);
@@ -186,7 +187,8 @@ fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompa
         .collect();
     format!(
         "{{'sessionName':'{}', 'sessionDescription':'{}', 'refCount': {}, 'linkedTo': {}, \
-         'dead': {}, 'isInstallationNeeded':0, 'registrationsList':[{}], 'depsList':[]}}",
+         'dead': {}, 'isInstallationNeeded':0, 'registrationsList':[{}], \
+         'depsList':[{requirements}]}}",
         session.name,
         session.description.as_deref().unwrap_or("null"),
         ids.len() + session.unfinished,
@@ -194,6 +196,24 @@ fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompa
         !linked,
         ids.join(", "),
     )
+}
+
+fn private_requirements(engine: &Engine, requirements: &[String]) -> String {
+    let quoted = |text: &str| {
+        let escaped = text.replace('\\', "\\\\").replace('\'', "\\'");
+        format!("'{escaped}'")
+    };
+    let list = requirements.iter().filter_map(|name| engine.requirements.installed.get(name));
+    let list = list.map(|installed| {
+        let wheels: Vec<String> = installed.wheels.iter().map(|wheel| quoted(wheel)).collect();
+        format!(
+            "{{'name':{}, 'basePath':{}, 'wheels':[{}]}}",
+            quoted(&installed.requirement),
+            quoted(&installed.path),
+            wheels.join(", ")
+        )
+    });
+    list.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
 }
 
 /// Forty hexadecimal digits.
-pub(super) fn random_name(host: &mut dyn crate::host::Host) -> String {
+pub(crate) fn random_name(host: &mut dyn crate::host::Host) -> String {
     let mut bytes = [0; 20];
     host.random(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -33,6 +33,8 @@ use crate::host::ClientId;
 use crate::identifier::RegistrationNumber;
 use crate::worker::ExecutionId;
 
+pub(crate) use hello::random_name;
+pub(crate) use pyexecute::Install;
 pub(crate) use pystats::MemoryAccount;
 
 /// What a command is given.

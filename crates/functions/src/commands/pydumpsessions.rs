@@ -1,4 +1,5 @@
 use super::dumpregistrations::{Detail, write_registration};
+use super::pydumpreqs::write_requirement;
 use super::{Call, Command, Refusal, spec};
 use crate::engine::{Answer, Engine};
 use crate::session::{Session, SessionNumber};
@@ -85,7 +86,13 @@ fn write_session(engine: &Engine, call: &mut Call, number: SessionNumber, verbos
     reply.text("requirementInstallationNeeded");
     reply.integer(0);
     reply.text("requirements");
-    reply.array(0);
+    reply.array(session.requirements.len());
+    for requirement in &session.requirements {
+        match engine.requirements.installed.get(requirement).filter(|_| verbose) {
+            Some(installed) => write_requirement(engine, installed, reply),
+            None => reply.text(requirement),
+        }
+    }
     reply.text("registrations");
     reply.array(registrations.len());
     for (number, registration) in registrations {

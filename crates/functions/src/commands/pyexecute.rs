@@ -1,7 +1,6 @@
-use super::hello::random_name;
 use super::{Call, Command, Refusal, spec};
 use crate::engine::{Answer, Engine};
-use crate::session::NewSession;
+use crate::session::{NewSession, as_traceback};
 
 pub(crate) const COMMAND: Command = Command {
     spec: spec(
@@ -14,17 +13,8 @@ pub(crate) const COMMAND: Command = Command {
     run,
 };
 
-#[derive(Default)]
-struct Options<'a> {
-    unblocking: bool,
-    upgrade: bool,
-    id: Option<&'a [u8]>,
-    description: Option<&'a [u8]>,
-    replace_with: Option<&'a [u8]>,
-    requirements: &'a [&'a [u8]],
-}
-
-/// RG.PYEXECUTE script [UNBLOCKING] [ID id] [DESCRIPTION text] [UPGRADE] [REPLACE_WITH id] [REQUIREMENTS …]
+/// RG.PYEXECUTE script [UNBLOCKING] [ID id] [DESCRIPTION text] [UPGRADE] [REPLACE_WITH id]
+/// [FORCE_REINSTALL_REQUIREMENTS] [REQUIREMENTS …]
 fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
     if !call.can_block {
         return Err(
@@ -32,80 +22,59 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
         );
     }
     let (code, options) = call.args.split_first().expect("the arity is at least one");
-    let options = parse(options)?;
-    let name = options.id.map(|id| String::from_utf8_lossy(id).into_owned());
-    let existing = name.as_ref().and_then(|name| engine.sessions.by_name.get(name)).copied();
-
-    let replaces = match options.replace_with {
-        Some(old) => {
-            let old = String::from_utf8_lossy(old);
-            if existing.is_some() {
-                let name = name.as_deref().unwrap_or_default();
-                return Err(format!("Can not replace an existing session {name} with {old}").into());
-            }
-            let found = engine.sessions.by_name.get(&*old).copied();
-            Some(
-                found.ok_or_else(|| {
-                    format!("Can not replace with {old}, session does not exists.")
-                })?,
-            )
-        }
-        None => existing,
-    };
-    if existing.is_some() && !options.upgrade {
-        let name = name.unwrap_or_default();
-        return Err(format!("Session {name} already exists").into());
-    }
-    let still_runs = |number| engine.sessions.by_number[number].script.is_some();
-    if replaces.as_ref().is_some_and(still_runs) {
-        return Err("Can not replace a session whose script is still running".into());
-    }
-    if !options.requirements.is_empty() {
-        return Err("Could not satisfy requirements: this server installs no packages yet; \
-                    install them for its interpreter and leave REQUIREMENTS out"
-            .into());
-    }
-
-    let new = NewSession {
-        name: name.unwrap_or_else(|| random_name(call.doors.host)),
-        description: options.description.map(|text| String::from_utf8_lossy(text).into_owned()),
-        replaces,
-        client: call.client,
-        unblocking: options.unblocking,
-        code,
-    };
-    engine.begin_session(call.doors, new);
+    let mut new = NewSession { client: Some(call.client), ..NewSession::default() };
+    let again = parse(options, &mut new)?;
+    new.code = code.to_vec();
+    engine.begin_when_prepared(call.doors, new, again)?;
     Ok(Answer::Later)
 }
 
-fn parse<'a>(words: &'a [&'a [u8]]) -> Result<Options<'a>, Refusal> {
-    let mut options = Options::default();
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Install {
+    WhatIsMissing,
+    Again,
+}
+
+fn parse(words: &[&[u8]], new: &mut NewSession) -> Result<Install, Refusal> {
+    let mut install = Install::WhatIsMissing;
+    let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let mut value = |name: &str| rest.next().copied().ok_or(format!("{name} is missing"));
         match word.to_ascii_uppercase().as_slice() {
-            b"UNBLOCKING" => options.unblocking = true,
-            b"UPGRADE" => options.upgrade = true,
-            // Nothing is installed, so nothing is installed again.
-            b"FORCE_REINSTALL_REQUIREMENTS" => {}
-            b"ID" => options.id = Some(value("ID")?),
-            b"DESCRIPTION" => options.description = Some(value("DESCRIPTION")?),
-            b"REPLACE_WITH" => options.replace_with = Some(value("REPLACE_WITH")?),
+            b"UNBLOCKING" => new.unblocking = true,
+            b"UPGRADE" => new.upgrade = true,
+            b"FORCE_REINSTALL_REQUIREMENTS" => install = Install::Again,
+            b"ID" => new.name = Some(text(value("ID")?)),
+            b"DESCRIPTION" => new.description = Some(text(value("DESCRIPTION")?)),
+            b"REPLACE_WITH" => new.replace_with = Some(text(value("REPLACE_WITH")?)),
             b"REQUIREMENTS" => {
-                options.requirements = rest.as_slice();
-                break;
+                for word in rest.by_ref() {
+                    let requirement = text(word);
+                    check_requirement(&requirement)?;
+                    new.requirements.push(requirement);
+                }
             }
-            _ => {
-                let word = String::from_utf8_lossy(word);
-                return Err(format!("Unknown arguments were given: {word}").into());
-            }
+            _ => return Err(format!("Unknown arguments were given: {}", text(word)).into()),
         }
     }
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if options.id.is_some_and(|id| !id.iter().all(is_plain)) {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if new.name.as_ref().is_some_and(|name| !name.bytes().all(is_plain)) {
         return Err("ID must be compose of: ['A'-'Z' | 'a'-'z' | '0' - '9' | '-' | '_']".into());
     }
-    Ok(options)
+    Ok(install)
+}
+
+/// What would be an option, or more than one line, is nothing that pip should see.
+fn check_requirement(requirement: &str) -> Result<(), Refusal> {
+    let is_odd = requirement.trim_start().starts_with('-')
+        || requirement.trim().is_empty()
+        || requirement.contains(char::is_control);
+    if !is_odd {
+        return Ok(());
+    }
+    let why = format!("Could not satisfy requirements: {requirement:?} names no package");
+    Err(as_traceback(&why).into())
 }
 
 #[cfg(test)]
@@ -140,11 +109,21 @@ mod tests {
     }
 
     #[test]
-    fn requirements_are_refused_until_they_can_be_installed() {
+    fn what_is_an_option_of_pip_is_no_requirement() {
         let mut stage = Stage::new();
-        let refused = stage.command("RG.PYEXECUTE code REQUIREMENTS numpy ID a");
-        assert!(refused.starts_with("-Could not satisfy requirements"), "{refused}");
+        for odd in ["-rfile", "--index-url=http://x", ""] {
+            let refused = stage.command(&format!("RG.PYEXECUTE code REQUIREMENTS numpy {odd}"));
+            assert!(refused.starts_with("-['Could not satisfy requirements"), "{refused}");
+        }
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn what_follows_requirements_is_one() {
+        let mut stage = Stage::new();
         assert_eq!(stage.command("RG.PYEXECUTE code requirements"), "…");
+        stage.command("RG.PYEXECUTE code REQUIREMENTS numpy ID a");
+        assert_eq!(stage.workers.needs[1].requirements, ["numpy", "ID", "a"]);
     }
 
     #[test]

@@ -3,19 +3,23 @@
 //! It begins with RG.PYEXECUTE and ends when neither a registration nor an execution needs it. A session whose process
 //! died gets a new one as long as it has registrations; they are re-created from what `register()` pickled.
 
+mod needs;
 mod recovery;
 mod script;
 mod time_events;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use crate::commands::random_name;
 use crate::config::Key;
 use crate::engine::{Doors, Engine};
 use crate::host::ClientId;
 use crate::identifier::RegistrationNumber;
 use crate::worker::{ExecutionId, SessionSpec, WorkerId};
 
+pub(crate) use needs::needs_of;
 use recovery::Crashes;
+pub(crate) use recovery::as_traceback;
 use script::Script;
 
 /// Invocations that a worker has at once. More make no larger group commits, and what waits here can still be aborted.
@@ -28,6 +32,10 @@ pub(crate) struct SessionNumber(pub(crate) u64);
 pub(crate) struct Session {
     pub(crate) name: String,
     pub(crate) description: Option<String>,
+    /// Which of the configured interpreters runs it.
+    pub(crate) interpreter: usize,
+    /// What its script asked to have installed.
+    pub(crate) requirements: Vec<String>,
     pub(crate) process: Process,
     /// While the script body runs.
     pub(crate) script: Option<Box<Script>>,
@@ -85,36 +93,74 @@ pub(crate) struct Sessions {
     started: u64,
 }
 
-/// What RG.PYEXECUTE says of the session it begins.
-pub(crate) struct NewSession<'a> {
-    pub(crate) name: String,
+/// What RG.PYEXECUTE says of the session that is to begin.
+#[derive(Default)]
+pub(crate) struct NewSession {
+    /// Without it one is drawn.
+    pub(crate) name: Option<String>,
     pub(crate) description: Option<String>,
-    pub(crate) replaces: Option<SessionNumber>,
-    pub(crate) client: ClientId,
+    pub(crate) upgrade: bool,
+    pub(crate) replace_with: Option<String>,
+    pub(crate) client: Option<ClientId>,
     pub(crate) unblocking: bool,
-    pub(crate) code: &'a [u8],
+    pub(crate) requirements: Vec<String>,
+    pub(crate) code: Vec<u8>,
 }
 
 impl Engine {
-    pub(crate) fn begin_session(&mut self, doors: &mut Doors, new: NewSession) {
+    /// The session that a new one takes the place of, or why it cannot begin.
+    pub(crate) fn replaced_by(&self, new: &NewSession) -> Result<Option<SessionNumber>, String> {
+        let existing = new.name.as_ref().and_then(|name| self.sessions.by_name.get(name)).copied();
+        let name = new.name.as_deref().unwrap_or_default();
+        let replaces = match &new.replace_with {
+            Some(old) if existing.is_some() => {
+                return Err(format!("Can not replace an existing session {name} with {old}"));
+            }
+            Some(old) => {
+                let found = self.sessions.by_name.get(old).copied();
+                let missing = || format!("Can not replace with {old}, session does not exists.");
+                Some(found.ok_or_else(missing)?)
+            }
+            None => existing,
+        };
+        if existing.is_some() && !new.upgrade {
+            return Err(format!("Session {name} already exists"));
+        }
+        let still_runs = |number| self.sessions.by_number[number].script.is_some();
+        if replaces.as_ref().is_some_and(still_runs) {
+            return Err("Can not replace a session whose script is still running".into());
+        }
+        Ok(replaces)
+    }
+
+    pub(crate) fn begin_session(
+        &mut self,
+        doors: &mut Doors,
+        new: NewSession,
+        replaces: Option<SessionNumber>,
+        interpreter: usize,
+    ) {
         let number = SessionNumber(self.sessions.started);
         self.sessions.started += 1;
-        if new.replaces.is_none() {
-            self.sessions.by_name.insert(new.name.clone(), number);
+        let name = new.name.unwrap_or_else(|| random_name(doors.host));
+        if replaces.is_none() {
+            self.sessions.by_name.insert(name.clone(), number);
         }
-        let worker = self.start_worker(doors, number, &new.name);
+        let worker = self.start_worker(doors, number, &name, interpreter);
         let script = Script {
-            client: Some(new.client),
+            client: new.client,
             unblocking: new.unblocking,
-            replaces: new.replaces,
+            replaces,
             run: None,
             registrations: Vec::new(),
             started_us: doors.host.monotonic_us(),
             stop: None,
         };
         let session = Session {
-            name: new.name,
+            name,
             description: new.description,
+            interpreter,
+            requirements: new.requirements,
             process: Process::Running(worker),
             script: Some(Box::new(script)),
             registrations: Vec::new(),
@@ -125,15 +171,21 @@ impl Engine {
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);
-        doors.workers.script(worker, new.code);
+        doors.workers.script(worker, &new.code);
         self.watch_limits(doors);
     }
 
-    fn start_worker(&mut self, doors: &mut Doors, number: SessionNumber, name: &str) -> WorkerId {
+    fn start_worker(
+        &mut self,
+        doors: &mut Doors,
+        number: SessionNumber,
+        name: &str,
+        interpreter: usize,
+    ) -> WorkerId {
         let memory = self.config.number(Key::FunctionMemoryBytes).unsigned_abs();
         let worker = doors.workers.start(&SessionSpec {
             name: name.into(),
-            interpreter: 0,
+            interpreter,
             memory_bytes_max: (memory > 0).then_some(memory),
             threads: self.config.size(Key::ExecutionThreads),
         });

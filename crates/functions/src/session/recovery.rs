@@ -100,7 +100,8 @@ impl Engine {
             return;
         }
         let name = session.name.clone();
-        let worker = self.start_worker(doors, number, &name);
+        let interpreter = session.interpreter;
+        let worker = self.start_worker(doors, number, &name, interpreter);
         let since_us = doors.host.monotonic_us();
         let session = self.sessions.by_number.get_mut(&number).expect("it was there");
         session.process = Process::Loading { worker, since_us };
@@ -153,10 +154,13 @@ impl Engine {
     }
 }
 
-/// A message in the form in which clients expect errors of scripts: a Python list of lines.
-fn as_traceback(message: &str) -> String {
-    let escaped = message.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n");
-    format!("['{escaped}\\n']")
+/// Lines in the form in which clients expect errors of scripts: a Python list of them.
+pub(crate) fn as_traceback(message: &str) -> String {
+    let lines = message.lines().map(|line| {
+        let escaped = line.replace('\\', "\\\\").replace('\'', "\\'").replace('\r', "\\r");
+        format!("'{escaped}\\n'")
+    });
+    format!("[{}]", lines.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -178,6 +182,7 @@ mod tests {
     #[test]
     fn an_engine_s_error_reads_like_a_python_list() {
         assert_eq!(as_traceback(r"it's a\b"), r"['it\'s a\\b\n']");
+        assert_eq!(as_traceback("a\nb"), r"['a\n', 'b\n']");
     }
 
     #[test]

@@ -21,6 +21,14 @@ pub(crate) fn fail<T>(text: &'static str) -> commands::Result<T> {
     Err(commands::Error::text(text).into())
 }
 
+/// Ends a subcommand that has arguments which it cannot have.
+pub(crate) fn wrong_usage<T>(subcommand: &str, container: &str) -> commands::Result<T> {
+    let text = format!(
+        "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP."
+    );
+    Err(commands::Error::Text(text.into()).into())
+}
+
 pub(crate) fn syntax_error<T>() -> commands::Result<T> {
     Err(command_spec::ArgError::Syntax.into())
 }

@@ -6,7 +6,7 @@ mod parameters;
 
 use std::fmt;
 
-pub(crate) use parameters::{Kind, PARAMETERS};
+pub(crate) use parameters::{ALIASES, Kind, PARAMETERS};
 
 /// All parameters, as text in their canonical form. What the hot path needs is kept in [`crate::state::State`].
 #[derive(Clone, Debug)]
@@ -129,15 +129,17 @@ impl Config {
         self.text(name).parse().expect("numbers are stored in canonical form")
     }
 
+    /// Every parameter, and once more under each of its other names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        PARAMETERS
-            .iter()
-            .zip(&self.values)
-            .map(|(parameter, value)| (parameter.name, value.as_str()))
+        let names = PARAMETERS.iter().map(|parameter| parameter.name);
+        let parameters = names.zip(self.values.iter().map(String::as_str));
+        parameters.chain(ALIASES.iter().map(|(alias, name)| (*alias, self.text(name))))
     }
 }
 
 fn find(name: &str) -> Option<usize> {
+    let alias = ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name));
+    let name = alias.map_or(name, |(_, name)| name);
     PARAMETERS.iter().position(|parameter| parameter.name.eq_ignore_ascii_case(name))
 }
 
@@ -176,6 +178,14 @@ mod tests {
         ] {
             assert_eq!(config(line).unwrap_err().to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_parameter_has_its_old_name_too() {
+        let config = config("--list-max-ziplist-size 7").unwrap();
+        assert_eq!(config.number("list-max-listpack-size"), 7);
+        assert!(config.iter().any(|pair| pair == ("list-max-ziplist-size", "7")));
+        assert!(ALIASES.iter().all(|(alias, name)| find(alias) == find(name)));
     }
 
     #[test]

@@ -19,12 +19,16 @@ pub(crate) enum Kind {
     },
     /// Bytes, with units: `64mb`. Stored in bytes.
     Memory,
+    /// The same, but not less than this.
+    MemoryFrom(i64),
     Text,
     /// Words that add up over several lines.
     List,
     OneOf(&'static [&'static str]),
     /// Letters of notify-keyspace-events.
     Events,
+    /// Pairs of seconds and changes.
+    SavePoints,
     /// Triples and quadruples of client-output-buffer-limit.
     OutputLimits,
 }
@@ -41,11 +45,24 @@ const fn parameter(
     Parameter { name, default, kind, mutable }
 }
 
+/// In the order in which Redis names them.
+const MEMORY_POLICIES: &[&str] = &[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+];
+
 /// In alphabetical order. Parameters that the server does not act on yet are here because tools set them; each is marked.
 pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("active-expire-effort", "1", Kind::Integer { min: 1, max: 10 }, true),
     // Accepted only as `no`: there is no log yet.
     parameter("appendonly", "no", Kind::Bool, false),
+    // redgrease's own programs hold the data for a second.
     parameter("atomic-max-ms", "5000", POSITIVE, true),
     parameter("bind", "127.0.0.1 -::1", Kind::Text, false),
     parameter(
@@ -67,8 +84,10 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("function-workers-warm", "2", Kind::Integer { min: 0, max: 64 }, false),
     parameter("hash-max-listpack-entries", "512", COUNT, true),
     parameter("hash-max-listpack-value", "64", COUNT, true),
-    parameter("hz", "10", Kind::Integer { min: 1, max: 500 }, true),
+    parameter("hz", "10", Kind::Integer { min: 1, max: i32::MAX as i64 }, true),
     parameter("io-threads", "1", Kind::Integer { min: 1, max: 1 }, false),
+    parameter("lfu-decay-time", "1", Kind::Integer { min: 0, max: i32::MAX as i64 }, true),
+    parameter("lfu-log-factor", "10", Kind::Integer { min: 0, max: i32::MAX as i64 }, true),
     parameter(
         "list-max-listpack-size",
         "-2",
@@ -82,22 +101,25 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         Kind::OneOf(&["debug", "verbose", "notice", "warning", "nothing"]),
         true,
     ),
-    parameter("maxclients", "10000", Kind::Integer { min: 1, max: 4_000_000 }, true),
+    parameter("maxclients", "10000", Kind::Integer { min: 1, max: u32::MAX as i64 }, true),
     parameter("maxmemory", "0", Kind::Memory, true),
-    // Eviction is not there yet: above the limit, writes are refused.
-    parameter("maxmemory-policy", "noeviction", Kind::OneOf(&["noeviction"]), true),
+    parameter("maxmemory-eviction-tenacity", "10", Kind::Integer { min: 0, max: 100 }, true),
+    parameter("maxmemory-policy", "noeviction", Kind::OneOf(MEMORY_POLICIES), true),
+    parameter("maxmemory-samples", "5", Kind::Integer { min: 1, max: 64 }, true),
     parameter("notify-keyspace-events", "", Kind::Events, true),
     parameter("pidfile", "", Kind::Text, false),
     parameter("port", "6379", Kind::Integer { min: 0, max: 65_535 }, false),
-    parameter("proto-max-bulk-len", "536870912", Kind::Memory, true),
+    parameter("proto-max-bulk-len", "536870912", Kind::MemoryFrom(1 << 20), true),
     parameter("python", "python3", Kind::List, false),
-    // No snapshots yet: these two are accepted and without effect.
+    // Snapshots always have a checksum and are always compressed: these two are accepted and without effect.
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
     parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
+    // A directory of wheels that scripts' requirements may be met from without a network.
+    parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),
-    // No snapshots yet: accepted and without effect.
-    parameter("save", "", Kind::Text, true),
+    // Snapshots are saved by SAVE alone yet: accepted and without effect.
+    parameter("save", "", Kind::SavePoints, true),
     parameter("set-max-intset-entries", "512", COUNT, true),
     parameter("set-max-listpack-entries", "128", COUNT, true),
     parameter("set-max-listpack-value", "64", COUNT, true),
@@ -114,6 +136,15 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("unixsocketperm", "0", Kind::Text, false),
     parameter("zset-max-listpack-entries", "128", COUNT, true),
     parameter("zset-max-listpack-value", "64", COUNT, true),
+];
+
+/// Names from before listpacks, which tools still use.
+pub(crate) const ALIASES: &[(&str, &str)] = &[
+    ("hash-max-ziplist-entries", "hash-max-listpack-entries"),
+    ("hash-max-ziplist-value", "hash-max-listpack-value"),
+    ("list-max-ziplist-size", "list-max-listpack-size"),
+    ("zset-max-ziplist-entries", "zset-max-listpack-entries"),
+    ("zset-max-ziplist-value", "zset-max-listpack-value"),
 ];
 
 impl Kind {
@@ -135,6 +166,24 @@ impl Kind {
             Kind::Memory => parse_memory(value)
                 .map(|bytes| bytes.to_string())
                 .ok_or("argument must be a memory value".into()),
+            Kind::MemoryFrom(least) => {
+                let bytes = parse_memory(value).ok_or("argument must be a memory value")?;
+                if bytes < least {
+                    return Err(format!(
+                        "argument must be between {least} and {} inclusive",
+                        i64::MAX
+                    ));
+                }
+                Ok(bytes.to_string())
+            }
+            Kind::SavePoints => {
+                let numbers: Option<Vec<u32>> =
+                    value.split_whitespace().map(|word| word.parse().ok()).collect();
+                match numbers {
+                    Some(numbers) if numbers.len().is_multiple_of(2) => Ok(value.to_owned()),
+                    _ => Err("Invalid save parameters".into()),
+                }
+            }
             Kind::OneOf(words) => {
                 let word = value.to_ascii_lowercase();
                 if words.contains(&word.as_str()) {

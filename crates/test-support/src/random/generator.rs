@@ -86,6 +86,7 @@ impl Generator {
                 | "SRANDMEMBER"
                 | "HRANDFIELD"
                 | "ZRANDMEMBER"
+                | "BITCOUNT"
                 | "ZRANK"
                 | "ZREVRANK"
                 | "SSCAN"
@@ -141,17 +142,18 @@ impl Generator {
             _ => &[slot],
         };
         for part in parts {
-            let choices = if *part == "any"
-                || (keys(part).is_some() && *part != "hyperloglog" && self.chance.percent(6))
-            {
-                ANY_KEY
-            } else if ODD_SLOTS.contains(part) && self.chance.percent(6) {
-                ODD
-            } else {
-                keys(part)
-                    .or_else(|| arguments(part))
-                    .unwrap_or_else(|| panic!("there is no slot {part}"))
-            };
+            // Elsewhere a HyperLogLog's bytes differ, and ranges of members mean nothing where scores do.
+            let stays = matches!(*part, "hyperloglog" | "level");
+            let choices =
+                if *part == "any" || (keys(part).is_some() && !stays && self.chance.percent(6)) {
+                    ANY_KEY
+                } else if ODD_SLOTS.contains(part) && self.chance.percent(6) {
+                    ODD
+                } else {
+                    keys(part)
+                        .or_else(|| arguments(part))
+                        .unwrap_or_else(|| panic!("there is no slot {part}"))
+                };
             words.push(self.chance.pick(choices).into());
         }
     }

@@ -10,7 +10,7 @@ use functions::plan::{Argument, Plan};
 use functions::worker::{
     ExecutionId, FromWorker, FunctionId, SessionSpec, Token, WorkerId, Workers,
 };
-use worker::{Change, Pool, PoolSpec};
+use worker::{Change, Packages, Pool, PoolSpec};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,8 +37,12 @@ impl Driver {
     }
 
     pub(crate) fn with(interpreter: OsString) -> Self {
+        Self::installing(vec![interpreter], Packages::default())
+    }
+
+    pub(crate) fn installing(interpreters: Vec<OsString>, packages: Packages) -> Self {
         Driver {
-            pool: Pool::new(PoolSpec { interpreters: vec![interpreter], warm: 2 }),
+            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages }),
             tokens: BTreeSet::new(),
             mail: VecDeque::new(),
             printed: Vec::new(),
@@ -70,7 +74,7 @@ impl Driver {
             self.pool.ready(*token, &mut sink);
         }
         self.pool.overdue(&mut sink);
-        self.printed.extend(self.pool.take_log());
+        self.printed.extend(self.pool.take_log().map(|(_, line)| line));
     }
 
     /// The next message of a worker; log lines are kept apart.

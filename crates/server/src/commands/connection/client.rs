@@ -6,7 +6,7 @@ use resp::{Protocol, ReplyWriter};
 
 use crate::blocking;
 use crate::client::{Address, Client, ReplyMode, Slot};
-use crate::commands::{fail, syntax_error};
+use crate::commands::{fail, syntax_error, wrong_usage};
 use crate::state::{ServerCommand, State};
 
 const FLAGS: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE);
@@ -138,14 +138,7 @@ fn list(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter)
     let mut wanted_type = None;
     let mut ids: Option<Vec<u64>> = None;
     if args.keyword("TYPE") {
-        let word = args.bytes()?;
-        let known = ["normal", "master", "replica", "slave", "pubsub"];
-        let Some(name) = known.into_iter().find(|name| word.eq_ignore_ascii_case(name.as_bytes()))
-        else {
-            let text = format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word));
-            return Err(Error::Text(text.into()).into());
-        };
-        wanted_type = Some(name);
+        wanted_type = Some(client_type(args.bytes()?)?);
     } else if args.keyword("ID") {
         let mut wanted = vec![client_id(args.bytes()?)?];
         while !args.is_empty() {
@@ -165,6 +158,15 @@ fn list(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter)
     }
     reply.verbatim(*b"txt", text.as_bytes());
     Ok(())
+}
+
+fn client_type(word: &[u8]) -> Result<&'static str> {
+    let known = ["normal", "master", "replica", "slave", "pubsub"];
+    let found = known.into_iter().find(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+    found.ok_or_else(|| {
+        let text = format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word));
+        Error::Text(text.into()).into()
+    })
 }
 
 fn client_id(text: &[u8]) -> Result<u64> {
@@ -258,7 +260,9 @@ fn kill(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
             return syntax_error();
         }
         if args.keyword("ID") {
-            let id = client_id(args.bytes()?)?;
+            let Ok(id) = client_id(args.bytes()?) else {
+                return fail("ERR client-id should be greater than 0");
+            };
             tests.push(Box::new(move |client| client.id == id));
         } else if args.keyword("ADDR") {
             let address = args.bytes()?.to_vec();
@@ -269,11 +273,14 @@ fn kill(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
                 matches!(&client.address, Address::Tcp { local, .. } if local.to_string().as_bytes() == address)
             }));
         } else if args.keyword("USER") {
-            let user = args.bytes()?.to_vec();
-            tests.push(Box::new(move |_| user == b"default"));
+            let user = args.bytes()?;
+            if user != b"default" {
+                let text = format!("ERR No such user '{}'", String::from_utf8_lossy(user));
+                return Err(Error::Text(text.into()).into());
+            }
         } else if args.keyword("TYPE") {
-            let name = args.bytes()?.to_ascii_lowercase();
-            tests.push(Box::new(move |client| kind(client).as_bytes() == name));
+            let name = client_type(args.bytes()?)?;
+            tests.push(Box::new(move |client| kind(client) == name));
         } else if args.keyword("SKIPME") {
             skip_me = if args.keyword("yes") {
                 true
@@ -368,7 +375,9 @@ fn unblock(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWrit
     if !with_error && !args.is_empty() && !args.keyword("TIMEOUT") {
         return fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     }
-    args.finish()?;
+    if !args.is_empty() {
+        return wrong_usage("UNBLOCK", "CLIENT");
+    }
 
     let victim = u64::try_from(id).ok().and_then(|id| state.clients.by_id(id));
     let released = victim.and_then(|victim| {

@@ -69,7 +69,7 @@ pub(crate) const SELECT: ServerCommand = ServerCommand {
 
 /// SELECT index
 fn select(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let index = args.integer()?;
+    let index = args.small_integer()?;
     let index = usize::try_from(index).ok().filter(|index| *index < state.keyspace.databases());
     let Some(index) = index else {
         return Err(Error::text("ERR DB index is out of range").into());

@@ -221,6 +221,9 @@ const CHANNELS: ServerCommand = ServerCommand {
 /// PUBSUB CHANNELS [pattern]
 fn channels(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let pattern = if args.is_empty() { b"*" } else { args.bytes()? };
+    if !args.is_empty() {
+        return crate::commands::wrong_usage("CHANNELS", "PUBSUB");
+    }
 
     let active: Vec<&[u8]> = state
         .pubsub

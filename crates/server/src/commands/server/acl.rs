@@ -5,7 +5,7 @@ use commands::{Error, Result};
 use resp::ReplyWriter;
 
 use crate::client::Slot;
-use crate::commands::fail;
+use crate::commands::wrong_usage;
 use crate::state::{ServerCommand, State};
 
 const FLAGS: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE);
@@ -108,9 +108,7 @@ fn cat(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) 
     }
     let name = args.bytes()?;
     if !args.is_empty() {
-        return fail(
-            "ERR unknown subcommand or wrong number of arguments for 'cat'. Try ACL HELP.",
-        );
+        return wrong_usage("CAT", "ACL");
     }
     let known = |category: &&&str| category.as_bytes()[1..].eq_ignore_ascii_case(name);
     let Some(category) = ACL_CATEGORIES.iter().find(known) else {

@@ -3,7 +3,7 @@ use commands::{Error, Result, glob};
 use resp::ReplyWriter;
 
 use crate::client::Slot;
-use crate::commands::fail;
+use crate::commands::{fail, syntax_error};
 use crate::config::ConfigError;
 use crate::state::{ServerCommand, State};
 
@@ -56,7 +56,7 @@ pub(crate) const SET: ServerCommand = ServerCommand {
 fn set(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let (pairs, odd) = args.rest().as_chunks::<2>();
     if !odd.is_empty() {
-        return Err(Error::text("ERR wrong number of arguments for 'config|set' command").into());
+        return syntax_error();
     }
     let mut changed = state.config.clone();
     let mut seen: Vec<String> = Vec::new();

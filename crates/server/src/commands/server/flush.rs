@@ -47,9 +47,9 @@ pub(crate) const SWAPDB: ServerCommand = ServerCommand {
 
 /// SWAPDB index1 index2
 fn swapdb(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let Ok(first) = args.integer() else { return fail("ERR invalid first DB index") };
-    let Ok(second) = args.integer() else { return fail("ERR invalid second DB index") };
-    let in_range = |index: i64| {
+    let Ok(first) = args.small_integer() else { return fail("ERR invalid first DB index") };
+    let Ok(second) = args.small_integer() else { return fail("ERR invalid second DB index") };
+    let in_range = |index: i32| {
         usize::try_from(index).ok().filter(|index| *index < state.keyspace.databases())
     };
     let (Some(first), Some(second)) = (in_range(first), in_range(second)) else {

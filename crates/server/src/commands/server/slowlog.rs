@@ -3,7 +3,7 @@ use commands::Result;
 use resp::ReplyWriter;
 
 use crate::client::Slot;
-use crate::commands::fail;
+use crate::commands::{fail, wrong_usage};
 use crate::state::{ServerCommand, State};
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
@@ -25,8 +25,10 @@ pub(crate) const GET: ServerCommand = ServerCommand {
 fn get(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let mut count = 10;
     if !args.is_empty() {
-        count = args.integer()?;
-        args.finish()?;
+        count = args.integer().unwrap_or(i64::MIN);
+        if !args.is_empty() {
+            return wrong_usage("GET", "SLOWLOG");
+        }
         if count < -1 {
             return fail("ERR count should be greater than or equal to -1");
         }
