@@ -102,7 +102,7 @@ class Session:
                 self.open(*message[1:])
             elif kind == SCRIPT:
                 self.body = Body()
-                add(self.script, message)
+                add(self.script, (self.body, message[1]))
             elif kind == LOAD:
                 add(self.load, message)
             elif kind == ABORT:
@@ -128,10 +128,9 @@ class Session:
         if memory_bytes_max is not None:
             limit_memory(memory_bytes_max, threads)
 
-    def script(self, seat, message):
-        _, code = message
+    def script(self, seat, begun):
+        body, code = begun
         raised = None
-        body = self.body
         self.desk.enter(seat, body)
         try:
             try:
@@ -145,7 +144,8 @@ class Session:
             raised = error
         finally:
             self.desk.leave(seat, body)
-        self.body = None
+        if self.body is body:
+            self.body = None
         seat.out.append((SCRIPT_DONE, None if raised is None else error_text(raised)))
         # A session mostly begins with one: its answer should not share the fate of what follows.
         self.desk.flush(seat)
