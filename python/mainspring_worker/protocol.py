@@ -13,7 +13,8 @@
     INVOKE_INSIDE,
     HAND_BACK,
     ABORT_SCRIPT,
-) = range(12)
+    TIME_EVENT,
+) = range(13)
 
 (
     SCRIPT_DONE,
@@ -30,4 +31,5 @@
     CALL_NEXT,
     GET_COMMAND,
     OVERRIDE_REPLY,
-) = range(1, 15)
+    REGISTER_TIME_EVENT,
+) = range(1, 16)

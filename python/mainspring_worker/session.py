@@ -21,10 +21,12 @@ from .protocol import (
     LOADED,
     OPEN,
     REGISTER,
+    REGISTER_TIME_EVENT,
     RUN,
     SCRIPT,
     SCRIPT_DONE,
     SESSION,
+    TIME_EVENT,
 )
 from .suspension import SuspendableExecution
 
@@ -72,6 +74,8 @@ class Session:
         self.handed = {}
         self.starting = 0
         self.body = None
+        # Callbacks of registerTE, by their numbers.
+        self.time_events = []
         desk.on_tick = self.stop_aborted
 
     def dispatch(self, messages):
@@ -98,13 +102,15 @@ class Session:
                 self.open(*message[1:])
             elif kind == SCRIPT:
                 self.body = Body()
-                add(self.script, (message[1], self.body))
+                add(self.script, (self.body, message[1]))
             elif kind == LOAD:
                 add(self.load, message)
             elif kind == ABORT:
                 self.abort(message[1])
             elif kind == ABORT_SCRIPT:
                 self.abort_script()
+            elif kind == TIME_EVENT:
+                add(self.call_time_event, message[1])
             elif kind == FORGET:
                 self.functions.pop(message[1], None)
             elif kind == SESSION:
@@ -122,8 +128,8 @@ class Session:
         if memory_bytes_max is not None:
             limit_memory(memory_bytes_max, threads)
 
-    def script(self, seat, job):
-        code, body = job
+    def script(self, seat, begun):
+        body, code = begun
         raised = None
         self.desk.enter(seat, body)
         try:
@@ -320,6 +326,20 @@ class Session:
         elif not execution.scheduled and execution.seat is None:
             # Nothing of it runs, and a batch may never come: it ends here.
             execution.add_batch([], True, False)
+
+    # Time events
+
+    def add_time_event(self, period_s, callback):
+        with self.lock:
+            number = len(self.time_events)
+            self.time_events.append(callback)
+        return self.desk.ask(lambda token: (REGISTER_TIME_EVENT, token, number, period_s))
+
+    def call_time_event(self, seat, number):
+        try:
+            self.time_events[number]()
+        except BaseException as error:
+            api.log("a time event failed: %s" % error_text(error), "warning")
 
     def abort_script(self):
         body = self.body

@@ -5,7 +5,7 @@ use crate::engine::{Doors, Engine};
 use crate::execution::{Status, Stop};
 use crate::identifier::RegistrationNumber;
 use crate::session::{Process, SessionNumber};
-use crate::worker::ExecutionId;
+use crate::worker::{ExecutionId, WorkerId};
 
 /// How long a function may ignore that it is being stopped.
 pub(crate) const GRACE_MS: i64 = 1000;
@@ -27,6 +27,8 @@ pub(crate) enum Due {
     Kill(ExecutionId),
     /// A script body that was asked to stop should have stopped.
     KillScript(SessionNumber),
+    /// A callback of a worker is to be called again, every so many milliseconds.
+    TimeEvent(SessionNumber, WorkerId, u32, i64),
     /// A worker has had the data to itself for atomic-max-ms.
     Lease,
 }
@@ -46,6 +48,9 @@ impl Engine {
                 Due::Limits => self.check_limits(doors),
                 Due::Kill(id) => self.kill_if_running(doors, id),
                 Due::KillScript(session) => self.kill_if_in_script(doors, session),
+                Due::TimeEvent(session, worker, event, period_ms) => {
+                    self.time_event_is_due(doors, session, worker, event, period_ms);
+                }
                 Due::Lease => self.cut_off_leases(doors),
             }
         }

@@ -249,6 +249,10 @@ impl Workers for Cast {
         self.sent.push(format!("abort script w{}", worker.0));
     }
 
+    fn time_event(&mut self, worker: WorkerId, number: u32) {
+        self.sent.push(format!("time event w{} {number}", worker.0));
+    }
+
     fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]) {
         self.sent.push(format!("answer w{} t{} {}", worker.0, token.0, readable(wire)));
     }

@@ -541,7 +541,14 @@ impl Server {
         }
         self.state.gears.executing = None;
         let client = &mut self.state.clients[slot];
-        crate::gears::deliver(client, &mut out);
+        if !client.pending.is_empty() {
+            // Replies that came while a function ran inside one of the requests.
+            crate::gears::deliver(client, &mut out);
+            if client.pending.is_empty() {
+                self.state.clients.resume(slot);
+            }
+        }
+        let client = &mut self.state.clients[slot];
         let messages = std::mem::replace(&mut client.output, out);
         client.output.extend_from_slice(&messages);
         self.finish_requests(slot);

@@ -261,9 +261,11 @@ pub(crate) fn owing(
         Some(Some(Answer::Ready) | None) | None => false,
     };
     if is_late {
-        // The reply may be there already.
+        // The reply may be there already. Those before it are delivered elsewhere: `out` may be for this request alone.
         let client = &mut state.clients[slot];
-        deliver(client, out);
+        if client.pending.front().is_some_and(|first| first.call == call) {
+            deliver(client, out);
+        }
         let is_answered = client.pending.is_empty();
         return Some(if is_answered { Outcome::Answered } else { Outcome::Waiting });
     }

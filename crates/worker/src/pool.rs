@@ -715,6 +715,14 @@ impl Workers for Pool {
         });
     }
 
+    fn time_event(&mut self, worker: WorkerId, event: u32) {
+        self.queue(worker, |to| {
+            to.tuple(2);
+            to.int(to_worker::TIME_EVENT);
+            to.int(i64::from(event));
+        });
+    }
+
     fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]) {
         if let Some(text) = resp2::error(wire) {
             return self.answer(worker, token, Err(String::from_utf8_lossy(text).into_owned()));

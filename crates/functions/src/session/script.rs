@@ -168,6 +168,10 @@ impl Engine {
             self.unregister(doors, registration, Pending::Abort);
         }
         self.sessions.by_name.remove(&name);
+        if let Some(session) = self.sessions.by_number.get_mut(&number) {
+            session.time_events = 0;
+        }
+        self.end_session_if_idle(doors, number);
     }
 }
 
