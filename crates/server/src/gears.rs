@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use keyspace::{EventKind, Object, StringRef, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
-use resp::ReplyWriter;
+use resp::{Protocol, ReplyWriter, upgrade_nulls};
 use worker::{Change, Packages, Pool, PoolSpec};
 
 use crate::client::{Pending, Slot};
@@ -239,6 +239,7 @@ pub(crate) fn owing(
     act: impl FnOnce(&mut Engine, &mut Doors, Owed, &mut Vec<u8>) -> Option<Answer>,
 ) -> Option<Outcome> {
     let can_block = can_block(state, slot);
+    let start = out.len();
     let call = state.gears.next_call;
     if can_block {
         // Registered first, for the reply may come before the engine returns.
@@ -268,6 +269,12 @@ pub(crate) fn owing(
         }
         let is_answered = client.pending.is_empty();
         return Some(if is_answered { Outcome::Answered } else { Outcome::Waiting });
+    }
+    if state.clients[slot].protocol == Protocol::Resp3 {
+        // The engine speaks RESP2.
+        let upgraded = upgrade_nulls(&out[start..]).into_owned();
+        out.truncate(start);
+        out.extend_from_slice(&upgraded);
     }
     if can_block {
         state.gears.calls.remove(&call);
@@ -497,11 +504,15 @@ impl Host for LentState<'_> {
         else {
             return;
         };
+        let wire = match waiting.protocol {
+            Protocol::Resp2 => wire.to_vec(),
+            Protocol::Resp3 => upgrade_nulls(wire).into_owned(),
+        };
         let Some(pending) = waiting.pending.iter_mut().find(|pending| pending.call == client.0)
         else {
             return;
         };
-        pending.wire = Some(wire.to_vec());
+        pending.wire = Some(wire);
         if self.state.gears.executing == Some(slot) {
             if waiting.pending.iter().all(|pending| pending.wire.is_some()) {
                 self.state.clients.resume(slot);
