@@ -446,11 +446,13 @@ impl Server {
     fn leave_for_later(&mut self, slots: impl Iterator<Item = Slot>) {
         for slot in slots {
             if let Some(Some(connection)) = self.connections.get_mut(slot)
-                && connection.has_something()
                 && !self.runnable.contains(&slot)
             {
-                connection.is_listed = true;
-                self.runnable.push(slot);
+                // One that was resumed may have nothing yet: it is listed again when it has sent something.
+                connection.is_listed = connection.has_something();
+                if connection.is_listed {
+                    self.runnable.push(slot);
+                }
             }
         }
     }

@@ -85,10 +85,8 @@ impl Gears {
                 .load("PythonInstallationDir", &directory.to_string_lossy())
                 .expect("any text will do");
         }
-        let packages = Packages {
-            directory,
-            wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()),
-        };
+        let packages =
+            Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
         let pool = Pool::new(PoolSpec { interpreters, warm, packages });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
@@ -334,6 +332,8 @@ pub(crate) fn client_gone(state: &mut State, slot: Slot) {
 /// A worker's descriptor is ready.
 pub(crate) fn worker_ready(state: &mut State, token: u64) {
     receive(state, |pool, sink| pool.ready(token, sink));
+    // A function that waits for its call's reply goes on while clients are served.
+    flush(state);
 }
 
 /// Takes messages out of the pool, then hands them to the engine.
