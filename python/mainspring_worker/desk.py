@@ -357,7 +357,7 @@ class Desk:
         raise slot.outcome
 
     def lead_until_answered(self, seat, slot):
-        receive, dispatch = self.channel.receive, self.dispatch
+        receive, dispatch, spin = self.channel.receive, self.dispatch, self.channel.spin
         patient_until = None
         while slot.outcome is EMPTY:
             if self.urgent and not seat.guest and seat.nested < NESTED_MAX:
@@ -367,10 +367,12 @@ class Desk:
             if self.urgent or self.work:
                 if patient_until is None:
                     patient_until = time.perf_counter() + PATIENCE_S
-                if self.urgent or not self.channel.is_ready_until(patient_until):
+                if self.urgent or not (spin() or self.channel.is_ready_until(patient_until)):
                     with self.gate:
                         seat.attends = False
                         self.ring_if_due()
+            else:
+                spin()
             dispatch(receive())
 
     def nest(self, seat, slot):

@@ -22,6 +22,7 @@ use crate::dispatch::{self, Outcome, dispatch};
 use crate::function_calls;
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
+use crate::spin::Spin;
 use crate::state::State;
 
 /// Sockets that one turn hears at most: thousands that come or go together must not make the others wait.
@@ -66,6 +67,7 @@ pub struct Server {
     commands_end_us: u64,
     next_cron_ms: i64,
     expiry_is_behind: bool,
+    spin: Spin,
 }
 
 /// Ends a running server, from any thread or a signal handler's pipe.
@@ -121,6 +123,7 @@ impl Server {
             commands_end_us: 0,
             next_cron_ms: 0,
             expiry_is_behind: false,
+            spin: Spin::new(),
         };
         server.watch_listeners()?;
         if !pidfile.is_empty() {
@@ -186,10 +189,7 @@ impl Server {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         self.watch_workers()?;
-        match self.poll.poll(events, Some(self.patience())) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
-            result => result?,
-        }
+        self.wait(events)?;
         self.state.tick();
         self.state.statistics.turns += 1;
         self.commands_end_us = self.state.clock.monotonic_us() + COMMANDS_BUDGET_US;
@@ -228,6 +228,24 @@ impl Server {
         self.execute();
         self.write();
         self.close_condemned();
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let patience = self.patience();
+        let poll = &mut self.poll;
+        let mut wait = |patience| match poll.poll(events, Some(patience)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(false)
+            }
+            result => result.map(|()| !events.is_empty()),
+        };
+        // A function that has its answer mostly asks for the next thing, or ends, at once.
+        let expects_worker = std::mem::take(&mut self.state.gears.has_answered);
+        if patience.is_zero() || !expects_worker || !self.spin.look(|| wait(Duration::ZERO))? {
+            wait(patience)?;
+        }
         Ok(())
     }
 

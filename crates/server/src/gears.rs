@@ -58,6 +58,8 @@ pub(crate) struct Gears {
     pub(crate) waiting_calls: HashMap<Slot, (WorkerId, CallToken)>,
     /// The client whose requests are being executed: its output is elsewhere.
     pub(crate) executing: Option<Slot>,
+    /// A function has got the reply of a call in this turn.
+    pub(crate) has_answered: bool,
     /// Scratch for replies to functions.
     pub(crate) wire: Vec<u8>,
 }
@@ -101,6 +103,7 @@ impl Gears {
             running: Running::default(),
             waiting_calls: HashMap::new(),
             executing: None,
+            has_answered: false,
             wire: Vec::new(),
         }
     }

@@ -25,6 +25,7 @@ mod notify;
 mod process;
 mod pubsub;
 mod slowlog;
+mod spin;
 mod state;
 mod statistics;
 mod stopwatch;
