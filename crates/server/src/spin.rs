@@ -10,7 +10,7 @@ const PENALTY: u32 = 8;
 const PENALTY_MAX: u32 = 512;
 
 /// Spins while that pays: each time it was in vain it holds back longer.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spin {
     has_core: bool,
     /// Waits that go without a spin from now on.
@@ -49,12 +49,6 @@ impl Spin {
                 return Ok(false);
             }
         }
-    }
-}
-
-impl Default for Spin {
-    fn default() -> Self {
-        Spin::new()
     }
 }
 

@@ -228,16 +228,18 @@ impl Pool {
                 .chain(control.map(|(_, fd)| (fd, false)))
                 .collect();
             // An error here is a programming error; reading below finds out what can be found.
-            let _ = sys::wait(&watched, timeout);
+            let is_ready = sys::wait(&watched, timeout).unwrap_or(true);
             let control = control.map(|(number, _)| number);
 
-            self.write(number);
-            self.read(number, &mut |from, message| {
-                seen = true;
-                sink(from, message);
-            });
-            if !seen && let Some(control) = control {
-                self.read_control(control);
+            if is_ready {
+                self.write(number);
+                self.read(number, &mut |from, message| {
+                    seen = true;
+                    sink(from, message);
+                });
+                if !seen && let Some(control) = control {
+                    self.read_control(control);
+                }
             }
         }
         self.yield_late_of(worker, &mut seen, sink);
