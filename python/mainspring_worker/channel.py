@@ -52,7 +52,7 @@ class Channel:
     def is_ready_until(self, end):
         """Whether there is something to receive before this point of `perf_counter`."""
         left_ms = (end - perf_counter()) * 1000
-        return left_ms > 0 and bool(self.readable.poll(left_ms))
+        return left_ms > 0 and (self.spin() or bool(self.readable.poll(left_ms)))
 
     def receive(self):
         """Waits for messages. The server's end is the process's end."""

@@ -48,7 +48,7 @@ CURRENT = ContextVar("execution", default=None)
 class Seat:
     """What the desk knows of one thread."""
 
-    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest", "nested", "attends", "followed")
+    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest", "nested", "attends", "followed", "patience")
 
     def __init__(self, guest, nested=0):
         self.ident = get_ident()
@@ -67,6 +67,8 @@ class Seat:
         self.guest = guest
         # While it leads: it runs what there is to run, soon at least.
         self.attends = False
+        # Until when other jobs wait for the calls of this one: None before they do, 0 when it has had its time.
+        self.patience = None
         # Another thread read the answers of its calls.
         self.followed = False
         # How many jobs lie below on the thread's stack, each in execute().
@@ -162,6 +164,7 @@ class Desk:
             if urgent is not None:
                 job, argument = urgent
                 seat.turn += 1
+                seat.patience = None
                 job(seat, argument)
                 self.rest(seat)
             elif runs:
@@ -181,6 +184,7 @@ class Desk:
             except IndexError:
                 break
             seat.turn += 1
+            seat.patience = None
             job(seat, argument)
             if seat.followed:
                 # One thread is faster than two that wait for each other: let the leader do it.
@@ -344,7 +348,8 @@ class Desk:
                 seat.counted = True
             if self.leader is seat:
                 # Others that wait get their answers from whoever leads: no reason to change that.
-                seat.lending = seat.attends = counted
+                seat.lending = counted
+                seat.attends = counted and seat.patience != 0
                 if not counted:
                     self.pass_lead()
                 elif self.watcher_sleeps:
@@ -358,17 +363,17 @@ class Desk:
 
     def lead_until_answered(self, seat, slot):
         receive, dispatch, spin = self.channel.receive, self.dispatch, self.channel.spin
-        patient_until = None
         while slot.outcome is EMPTY:
             if self.urgent and not seat.guest and seat.nested < NESTED_MAX:
                 # The server serves that command alone: our answer comes when it is over.
                 self.nest(seat, slot)
                 continue
             if self.urgent or self.work:
-                if patient_until is None:
-                    patient_until = time.perf_counter() + PATIENCE_S
-                if self.urgent or not (spin() or self.channel.is_ready_until(patient_until)):
+                if seat.patience is None:
+                    seat.patience = time.perf_counter() + PATIENCE_S
+                if self.urgent or not self.channel.is_ready_until(seat.patience):
                     with self.gate:
+                        seat.patience = 0
                         seat.attends = False
                         self.ring_if_due()
             else:
