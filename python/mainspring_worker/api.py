@@ -178,15 +178,18 @@ def override_reply(*args):
     desk.ask(lambda token: (OVERRIDE_REPLY, token, number, value))
 
 
-def unsupported(name):
-    def refuse(*args, **kwargs):
-        raise GearsError("%s is not supported by this server" % name)
-
-    refuse.__name__ = refuse.__qualname__ = name
-    return refuse
-
-
-registerTE = unsupported("registerTE")
+def registerTE(*args):
+    """Calls a function every so many seconds, for as long as the session has its process."""
+    if len(args) < 2:
+        raise GearsError("not enough arguments for time event")
+    period_s, callback = args[:2]
+    if not is_function(callback):
+        raise GearsError("callback must be a function")
+    if type(period_s) is not int:
+        raise GearsError("time argument must be a long")
+    if len(args) > 2:
+        raise GearsError("a time event with a key is not supported by this server")
+    return session.current.add_time_event(max(period_s, 0), callback)
 
 
 class RunFuture:

@@ -1,6 +1,20 @@
 """The numbers that lead each message: docs/worker-protocol.md has their shapes."""
 
-SESSION, SCRIPT, LOAD, OPEN, FEED, INVOKE, ABORT, ANSWER, FORGET, INVOKE_INSIDE, HAND_BACK = range(11)
+(
+    SESSION,
+    SCRIPT,
+    LOAD,
+    OPEN,
+    FEED,
+    INVOKE,
+    ABORT,
+    ANSWER,
+    FORGET,
+    INVOKE_INSIDE,
+    HAND_BACK,
+    ABORT_SCRIPT,
+    TIME_EVENT,
+) = range(13)
 
 (
     SCRIPT_DONE,
@@ -17,4 +31,5 @@ SESSION, SCRIPT, LOAD, OPEN, FEED, INVOKE, ABORT, ANSWER, FORGET, INVOKE_INSIDE,
     CALL_NEXT,
     GET_COMMAND,
     OVERRIDE_REPLY,
-) = range(1, 15)
+    REGISTER_TIME_EVENT,
+) = range(1, 16)

@@ -10,6 +10,7 @@ from .execution import Call, Execution
 from .forced_stop import name_process
 from .protocol import (
     ABORT,
+    ABORT_SCRIPT,
     ANSWER,
     FEED,
     FORGET,
@@ -20,10 +21,12 @@ from .protocol import (
     LOADED,
     OPEN,
     REGISTER,
+    REGISTER_TIME_EVENT,
     RUN,
     SCRIPT,
     SCRIPT_DONE,
     SESSION,
+    TIME_EVENT,
 )
 from .suspension import SuspendableExecution
 
@@ -43,6 +46,16 @@ def run(stream):
     threading.Event().wait()
 
 
+class Body:
+    """A script body while it runs: what can be stopped of it."""
+
+    number = None
+
+    def __init__(self):
+        self.seat = None
+        self.aborted = False
+
+
 class Session:
     def __init__(self, desk):
         self.desk = desk
@@ -60,8 +73,9 @@ class Session:
         # The outcomes of runs that were over before their future was known, while any is being started.
         self.handed = {}
         self.starting = 0
-        # The thread of the script body.
-        self.script_seat = None
+        self.body = None
+        # Callbacks of registerTE, by their numbers.
+        self.time_events = []
         desk.on_tick = self.stop_aborted
 
     def dispatch(self, messages):
@@ -87,11 +101,16 @@ class Session:
             elif kind == OPEN:
                 self.open(*message[1:])
             elif kind == SCRIPT:
-                add(self.script, message)
+                self.body = Body()
+                add(self.script, (self.body, message[1]))
             elif kind == LOAD:
                 add(self.load, message)
             elif kind == ABORT:
                 self.abort(message[1])
+            elif kind == ABORT_SCRIPT:
+                self.abort_script()
+            elif kind == TIME_EVENT:
+                add(self.call_time_event, message[1])
             elif kind == FORGET:
                 self.functions.pop(message[1], None)
             elif kind == SESSION:
@@ -109,16 +128,25 @@ class Session:
         if memory_bytes_max is not None:
             limit_memory(memory_bytes_max, threads)
 
-    def script(self, seat, message):
-        _, code = message
-        error = None
-        self.script_seat = seat
+    def script(self, seat, begun):
+        body, code = begun
+        raised = None
+        self.desk.enter(seat, body)
         try:
-            exec(compile(code, "<string>", "exec"), self.globals)
-        except BaseException as raised:
-            error = error_text(raised)
-        self.script_seat = None
-        seat.out.append((SCRIPT_DONE, error))
+            try:
+                if body.aborted:
+                    raise GearsForceStopped
+                exec(compile(code, "<string>", "exec"), self.globals)
+            except BaseException as error:
+                raised = error
+        except GearsForceStopped as error:
+            # It came while another error was being caught.
+            raised = error
+        finally:
+            self.desk.leave(seat, body)
+        if self.body is body:
+            self.body = None
+        seat.out.append((SCRIPT_DONE, None if raised is None else error_text(raised)))
         # A session mostly begins with one: its answer should not share the fate of what follows.
         self.desk.flush(seat)
 
@@ -135,7 +163,8 @@ class Session:
         number = self.add_function(function)
         kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
         described = function.described()
-        is_in_script = self.desk.seat() is self.script_seat
+        execution = self.desk.seat().execution
+        is_in_script = execution is not None and execution is self.body
         with self.lock:
             self.starting += 1
         try:
@@ -298,9 +327,33 @@ class Session:
             # Nothing of it runs, and a batch may never come: it ends here.
             execution.add_batch([], True, False)
 
+    # Time events
+
+    def add_time_event(self, period_s, callback):
+        with self.lock:
+            number = len(self.time_events)
+            self.time_events.append(callback)
+        return self.desk.ask(lambda token: (REGISTER_TIME_EVENT, token, number, period_s))
+
+    def call_time_event(self, seat, number):
+        try:
+            self.time_events[number]()
+        except BaseException as error:
+            api.log("a time event failed: %s" % error_text(error), "warning")
+
+    def abort_script(self):
+        body = self.body
+        if body is not None:
+            body.aborted = True
+            self.desk.interrupt(body)
+            self.desk.wake_watcher()
+
     def stop_aborted(self):
         """On every tick: a script that swallows the forced stop gets it again."""
         aborted = [execution for execution in list(self.executions.values()) if execution.aborted]
+        body = self.body
+        if body is not None and body.aborted:
+            aborted.append(body)
         for execution in aborted:
             self.desk.stop(execution)
         return bool(aborted)

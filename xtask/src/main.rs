@@ -17,7 +17,7 @@ const USAGE: &str = "\
 cargo xtask <chore>
 
   test    set up what the tests need, build the server, run every test
-  venvs   only make the virtual environments of the client tests
+  venvs   only make the virtual environments of the tests: clients, and a Valkey
   bench   measure beside redis-server; `cargo xtask bench --help` lists its options
   arrows  check which crate may know which, and what sources may not contain
   ci      fmt, clippy, arrows, test, doc";

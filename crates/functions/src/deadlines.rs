@@ -5,7 +5,7 @@ use crate::engine::{Doors, Engine};
 use crate::execution::{Status, Stop};
 use crate::identifier::RegistrationNumber;
 use crate::session::{Process, SessionNumber};
-use crate::worker::ExecutionId;
+use crate::worker::{ExecutionId, WorkerId};
 
 /// How long a function may ignore that it is being stopped.
 pub(crate) const GRACE_MS: i64 = 1000;
@@ -25,6 +25,10 @@ pub(crate) enum Due {
     Limits,
     /// An execution that was asked to stop should have stopped.
     Kill(ExecutionId),
+    /// A script body that was asked to stop should have stopped.
+    KillScript(SessionNumber),
+    /// A callback of a worker is to be called again, every so many milliseconds.
+    TimeEvent(SessionNumber, WorkerId, u32, i64),
     /// A worker has had the data to itself for atomic-max-ms.
     Lease,
 }
@@ -43,6 +47,10 @@ impl Engine {
                 Due::Restart(session) => self.restart_session(doors, session),
                 Due::Limits => self.check_limits(doors),
                 Due::Kill(id) => self.kill_if_running(doors, id),
+                Due::KillScript(session) => self.kill_if_in_script(doors, session),
+                Due::TimeEvent(session, worker, event, period_ms) => {
+                    self.time_event_is_due(doors, session, worker, event, period_ms);
+                }
                 Due::Lease => self.cut_off_leases(doors),
             }
         }
@@ -75,20 +83,21 @@ impl Engine {
         let threads = self.config.size(Key::ExecutionThreads);
         let is_late = |started_us: u64| now_us.saturating_sub(started_us) >= timeout_us;
 
-        let mut late_sessions = Vec::new();
+        let mut late_scripts = Vec::new();
+        let mut late_loads = Vec::new();
         let mut late_executions = Vec::new();
         let mut anything_runs = false;
         for (number, session) in &self.sessions.by_number {
             if let Some(script) = &session.script {
                 anything_runs = true;
-                if is_late(script.started_us) {
-                    late_sessions.push((*number, "script ran"));
+                if script.stop.is_none() && is_late(script.started_us) {
+                    late_scripts.push(*number);
                 }
             }
             if let Process::Loading { since_us, .. } = session.process {
                 anything_runs = true;
                 if is_late(since_us) {
-                    late_sessions.push((*number, "functions took to be restored"));
+                    late_loads.push(*number);
                 }
             }
             for id in session.order.iter().take(threads).chain(&session.beside_queue) {
@@ -100,9 +109,13 @@ impl Engine {
             }
         }
 
-        for (number, what) in late_sessions {
-            let cause =
-                format!("worker was killed: {what} longer than function-timeout-ms ({timeout_ms})");
+        for number in late_scripts {
+            self.stop_script(doors, number, Stop::TimedOut { after_ms: timeout_ms });
+        }
+        for number in late_loads {
+            let cause = format!(
+                "worker was killed: functions took to be restored longer than function-timeout-ms ({timeout_ms})"
+            );
             self.kill_worker(doors, number, &cause);
         }
         for id in late_executions {
@@ -139,6 +152,26 @@ impl Engine {
         }
     }
 
+    /// Asks a script body to stop; one that does not is ended with its process.
+    fn stop_script(&mut self, doors: &mut Doors, number: SessionNumber, stop: Stop) {
+        let Some(session) = self.sessions.by_number.get_mut(&number) else { return };
+        let Some(worker) = session.worker() else { return };
+        let Some(script) = &mut session.script else { return };
+        script.stop = Some(stop);
+        doors.workers.abort_script(worker);
+        self.deadlines.insert((doors.host.now_ms() + GRACE_MS, Due::KillScript(number)));
+    }
+
+    fn kill_if_in_script(&mut self, doors: &mut Doors, number: SessionNumber) {
+        let session = self.sessions.by_number.get(&number);
+        let stop = session.and_then(|session| session.script.as_ref()?.stop);
+        if let Some(stop) = stop {
+            let stop = stop.of_a_script();
+            let cause = format!("worker was killed: it did not stop within {GRACE_MS} ms; {stop}");
+            self.kill_worker(doors, number, &cause);
+        }
+    }
+
     fn kill_if_running(&mut self, doors: &mut Doors, id: ExecutionId) {
         let Some(execution) = self.executions.get(&id) else { return };
         if execution.status != Status::Running {
@@ -157,7 +190,7 @@ impl Engine {
 mod tests {
     use crate::plan::StepKind;
     use crate::testing::{Stage, WORKER, id, plan};
-    use crate::worker::WorkerId;
+    use crate::worker::{FromWorker, WorkerId};
 
     const MAP: &[StepKind] = &[StepKind::Map];
 
@@ -221,18 +254,39 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_takes_too_long_is_ended() {
+    fn a_script_that_takes_too_long_is_asked_to_stop_and_says_why() {
         let mut stage = Stage::new();
         with_timeout(&mut stage);
         stage.command("RG.PYEXECUTE code");
         stage.sent();
         stage.at(1000);
+        assert_eq!(stage.sent(), ["abort script w0"]);
+        stage.from(WORKER, FromWorker::ScriptDone { error: Some("['forced\\n']".into()) });
+        assert_eq!(
+            stage.reply(),
+            "-['forced\\n', 'script was stopped: it ran longer than function-timeout-ms (1000)\\n']|"
+        );
+        stage.at(9000);
+        assert_eq!(stage.sent(), ["kill w0"]);
+    }
+
+    #[test]
+    fn a_script_that_does_not_stop_is_ended_with_its_process() {
+        let mut stage = Stage::new();
+        with_timeout(&mut stage);
+        stage.command("RG.PYEXECUTE code");
+        stage.at(1000);
+        stage.sent();
+        stage.at(1999);
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.at(2000);
         assert_eq!(stage.sent(), ["kill w0"]);
         assert_eq!(
             stage.reply(),
-            "-['worker was killed: script ran longer than function-timeout-ms (1000)\\n']|"
+            "-['worker was killed: it did not stop within 1000 ms; script was stopped: it ran longer \
+             than function-timeout-ms (1000)\\n']|"
         );
-        stage.at(1100);
+        stage.at(2200);
         assert_eq!(stage.engine.next_deadline_ms(), None);
     }
 
@@ -258,7 +312,7 @@ mod tests {
         stage.at(500);
         with_timeout(&mut stage);
         stage.at(1000);
-        assert_eq!(stage.sent(), ["kill w0"]);
+        assert_eq!(stage.sent(), ["abort script w0"]);
     }
 
     #[test]

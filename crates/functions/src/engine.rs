@@ -181,6 +181,10 @@ impl Engine {
                 let answer = self.requested_override(execution, &value);
                 doors.workers.answer(worker, token, answer);
             }
+            FromWorker::TimeEvent { token, number, period_s } => {
+                let answer = self.requested_time_event(doors, session, worker, number, period_s);
+                doors.workers.answer(worker, token, answer);
+            }
             FromWorker::AtomicBegin { token, execution } => {
                 self.atomic_begin(doors, worker, token, execution);
             }

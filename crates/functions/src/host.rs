@@ -82,6 +82,9 @@ pub trait Host {
     /// Which keyspace events the engine wants from now on; called whenever registrations change.
     fn watch_events(&mut self, interest: EventInterest);
 
+    /// The names of all keyspace events that there can be.
+    fn event_names(&self) -> Vec<&'static str>;
+
     /// `None`: there is no such command.
     fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts>;
 

@@ -70,6 +70,8 @@ impl Play {
 
     /// As the host does: the innermost command goes on when its function is over.
     fn look_inside(&mut self) {
+        let begun = std::mem::take(&mut self.stage.begun_by_calls).into_iter();
+        self.frames.extend(begun.map(|execution| Frame { execution, client: None }));
         while let Some(frame) = self.frames.last() {
             match self.stage.inside(frame.execution).as_deref() {
                 None => {
@@ -286,14 +288,16 @@ impl Play {
             let line = format!("RG.UNREGISTER {} ABORTPENDING", crate::testing::id(number));
             self.command(&line);
         }
-        // What waits in ended registrations still starts; so sessions come back until it has.
-        for _ in 0..10 {
+        // What waits in ended registrations still starts, one by one where it is ordered; so sessions come back until
+        // it has.
+        for _ in 0..30 {
             self.now_ms += 60_000;
             self.stage.at(self.now_ms);
             for worker in 0..self.stage.workers.specs.len() as u64 {
                 self.stage.loaded(WorkerId(worker));
                 self.stage.work();
                 self.stage.crash(WorkerId(worker));
+                self.look_inside();
             }
         }
         self.look_inside();

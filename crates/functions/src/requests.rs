@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::engine::{Doors, Engine};
 use crate::execution::{Batch, Execution, Input, Origin};
+use crate::host::Level;
 use crate::operators::Leading;
 use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
 use crate::registrations::{
-    Accepted, CommandTrigger, Registration, Statistics, Trigger, accept, accept_run, causes, hooks,
+    Accepted, CommandTrigger, Registration, Statistics, Trigger, accept, accept_run, causes,
+    doubts, hooks,
 };
 use crate::session::{Session, SessionNumber};
 use crate::worker::FunctionId;
@@ -72,6 +74,15 @@ impl Engine {
     ) -> Result<Argument, String> {
         let Accepted { mode, trigger } = accept(&plan, kwargs)?;
         self.check_against_others(doors, number, &trigger)?;
+        let doubts = doubts(&trigger, kwargs, &doors.host.event_names());
+        if self.config.registers_strictly()
+            && let Some(doubt) = doubts.first()
+        {
+            return Err(doubt.clone());
+        }
+        for doubt in doubts {
+            doors.host.log(Level::Warning, &format!("GEARS: {doubt}"));
+        }
         let registration = Registration {
             session: number,
             function,
@@ -127,7 +138,7 @@ impl Engine {
                 hooks::check_next(hidden, "Can not override a none sync registration")?;
                 let same =
                     |other: &CommandTrigger| !other.is_called() && other.name == command.name;
-                let hidden = commands_of_script().filter(|(other, _)| same(other)).last();
+                let hidden = commands_of_script().rfind(|(other, _)| same(other));
                 hooks::check_next(
                     hidden.map(|(_, mode)| mode),
                     "Can not override a none sync registration which already created on this \

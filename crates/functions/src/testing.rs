@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     pub(crate) engine: Engine,
     pub(crate) host: Data,
     pub(crate) workers: Cast,
+    /// Functions inside commands that functions called; such a call is answered at once, which no host does.
+    pub(crate) begun_by_calls: Vec<u64>,
 }
 
 /// String keys, scripted replies, and a clock that the test sets.
@@ -103,6 +105,10 @@ impl Host for Data {
 
     fn watch_events(&mut self, interest: EventInterest) {
         self.interest = interest;
+    }
+
+    fn event_names(&self) -> Vec<&'static str> {
+        vec!["del", "expired", "hset", "keymiss", "set"]
     }
 
     fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {
@@ -239,6 +245,14 @@ impl Workers for Cast {
         self.sent.push(format!("abort w{} e{}", worker.0, execution.0));
     }
 
+    fn abort_script(&mut self, worker: WorkerId) {
+        self.sent.push(format!("abort script w{}", worker.0));
+    }
+
+    fn time_event(&mut self, worker: WorkerId, number: u32) {
+        self.sent.push(format!("time event w{} {number}", worker.0));
+    }
+
     fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]) {
         self.sent.push(format!("answer w{} t{} {}", worker.0, token.0, readable(wire)));
     }
@@ -343,6 +357,7 @@ impl Stage {
             engine: Engine::new(Config::default()),
             host: Data::default(),
             workers: Cast::default(),
+            begun_by_calls: Vec::new(),
         }
     }
 
@@ -429,6 +444,10 @@ impl Stage {
                 let answer = self
                     .act(|engine, doors| engine.command(doors, CLIENT, &args, false, &mut wire));
                 assert_ne!(answer, Answer::Later, "a command that cannot block does not");
+                if let Answer::Inside(id) = answer {
+                    self.begin(id.0);
+                    self.begun_by_calls.push(id.0);
+                }
             } else {
                 self.host.call(&args, &mut wire);
             }

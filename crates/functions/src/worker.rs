@@ -163,6 +163,12 @@ pub trait Workers {
     /// Raises the forced stop in the thread that runs the execution, again and again until it ends.
     fn abort(&mut self, worker: WorkerId, execution: ExecutionId);
 
+    /// The same for the thread that runs the script body.
+    fn abort_script(&mut self, worker: WorkerId);
+
+    /// A time event of the session is due.
+    fn time_event(&mut self, worker: WorkerId, number: u32);
+
     /// Answers a call that waits. `wire` is one RESP2 reply; the worker gets it as Python values.
     fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]);
 
@@ -265,6 +271,12 @@ pub enum FromWorker {
         token: Token,
         execution: Option<ExecutionId>,
         value: Argument,
+    },
+    /// `registerTE()`: the worker gives the time event its number.
+    TimeEvent {
+        token: Token,
+        number: u32,
+        period_s: u64,
     },
     /// `with atomic():` wants the data thread; answered when it has it.
     AtomicBegin {

@@ -282,7 +282,7 @@ impl<'a> EntryRef<'a> {
         header(self.pointer).meta & EDITED != 0
     }
 
-    /// The bytes that the entry takes, with a large string and without the inside of an object.
+    /// The bytes that the entry takes, with a large string or what an object has inside.
     #[inline]
     pub(crate) fn memory(self) -> usize {
         let outside = match self.kind() {
@@ -294,7 +294,10 @@ impl<'a> EntryRef<'a> {
                 },
                 ValueRef::Object(_) => 0,
             },
-            OBJECT => size_of::<Object>(),
+            OBJECT => match self.value() {
+                ValueRef::Object(object) => size_of::<Object>() + object.memory(),
+                ValueRef::String(_) => 0,
+            },
             _ => 0,
         };
         layout(&header(self.pointer)).size() + outside

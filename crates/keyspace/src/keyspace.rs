@@ -3,6 +3,7 @@ use crate::awaited::Awaited;
 use crate::database::Database;
 use crate::entry::Entry;
 use crate::event::{Event, EventKind, Interest};
+use crate::eviction::Eviction;
 use crate::expiry::{ExpiryCycle, has_passed};
 use crate::key_hash::{KeyHash, Seeded};
 use crate::lazy::{Garbage, Sink};
@@ -38,6 +39,7 @@ pub struct Keyspace {
     pub stream_limits: BlockLimits,
     pub(crate) statistics: Statistics,
     pub(crate) cycle: ExpiryCycle,
+    pub(crate) eviction: Eviction,
     sink: Sink,
 }
 
@@ -59,6 +61,7 @@ impl Keyspace {
             stream_limits: BlockLimits::default(),
             statistics: Statistics::default(),
             cycle: ExpiryCycle::default(),
+            eviction: Eviction::default(),
             sink: Box::new(drop),
         }
     }
@@ -158,7 +161,8 @@ impl Keyspace {
         }
     }
 
-    /// The bytes of tables, entries and strings. What is inside of objects is known to the allocator only.
+    /// The bytes of tables, entries and all that belongs to them, as asked of the allocator; what is large in an object is
+    /// estimated.
     pub fn used_memory(&self) -> usize {
         self.stores.iter().map(Store::memory).sum()
     }

@@ -348,9 +348,27 @@ impl Segment {
 
     /// The `n`th live entry in some order.
     pub(crate) fn nth(&self, n: usize) -> Option<EntryRef<'_>> {
-        let words = self.buckets.iter().flat_map(|bucket| bucket.0);
-        let spilled = self.header.spill.iter().map(|(_, entry)| entry.as_ref());
-        words.filter_map(entry_ref).chain(spilled).nth(n)
+        self.around(0).nth(n)
+    }
+
+    /// All entries, those of `bucket` first and then once around.
+    pub(crate) fn around(&self, bucket: usize) -> impl Iterator<Item = EntryRef<'_>> {
+        self.words_around(bucket).filter_map(entry_ref).chain(self.spilled())
+    }
+
+    /// The same without those that do not expire, which are not looked at.
+    pub(crate) fn expiring_around(&self, bucket: usize) -> impl Iterator<Item = EntryRef<'_>> {
+        let words = self.words_around(bucket).filter(|word| word.is_expiring());
+        words.filter_map(entry_ref).chain(self.spilled().filter(|entry| entry.is_expiring()))
+    }
+
+    fn words_around(&self, bucket: usize) -> impl Iterator<Item = Word> {
+        let (before, after) = self.buckets.split_at(bucket);
+        after.iter().chain(before).flat_map(|bucket| bucket.0)
+    }
+
+    fn spilled(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.header.spill.iter().map(|(_, entry)| entry.as_ref())
     }
 
     /// Removes what has expired by `now` and learns anew when the next entry will. Returns how many entries it looked at.

@@ -6,6 +6,7 @@ pub struct Statistics {
     pub expired_keys: u64,
     /// Of the expired keys, those that no command had to come across.
     pub expired_keys_active: u64,
+    pub evicted_keys: u64,
 }
 
 /// What INFO reports of one database.

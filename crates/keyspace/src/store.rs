@@ -2,12 +2,21 @@ use crate::entry::{Content, Entry, EntryRef, INLINE_MAX};
 use crate::expiry::ExpiryPass;
 use crate::key_hash::Seeded;
 use crate::table::{Place, Swept, Table};
+use crate::value::Object;
 
 /// One database's table and the sums over it, which every change goes through.
 pub(crate) struct Store {
     table: Table<Seeded>,
     sums: Sums,
+    lent: Option<Lent>,
     pub(crate) pass: ExpiryPass,
+}
+
+/// An object that was lent to be changed. What it has grown by since is not among the sums: nobody says when the change is
+/// over, so it is looked up again before the next one, and before its place is lost.
+struct Lent {
+    place: Place,
+    memory: usize,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -36,11 +45,21 @@ impl Sums {
             self.expiries -= i128::from(ms);
         }
     }
+
+    #[inline]
+    fn resize(&mut self, before: usize, after: usize) {
+        self.bytes = self.bytes - before + after;
+    }
 }
 
 impl Store {
     pub(crate) fn new(key_hash: Seeded) -> Store {
-        Store { table: Table::new(key_hash), sums: Sums::default(), pass: ExpiryPass::default() }
+        Store {
+            table: Table::new(key_hash),
+            sums: Sums::default(),
+            lent: None,
+            pass: ExpiryPass::default(),
+        }
     }
 
     #[inline]
@@ -48,12 +67,28 @@ impl Store {
         &self.table
     }
 
+    /// Where a key lies, whether or not it has expired.
+    pub(crate) fn place_of(&self, key: &[u8]) -> Option<Place> {
+        self.table.find(self.table.hash(key), key)
+    }
+
     pub(crate) fn expiring(&self) -> usize {
         self.sums.expiring
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.sums.bytes + self.table.memory()
+        let sum = self.sums.bytes + self.table.memory();
+        match &self.lent {
+            Some(lent) => sum - lent.memory + self.table.entry(lent.place).memory(),
+            None => sum,
+        }
+    }
+
+    #[inline]
+    fn settle(&mut self) {
+        if let Some(lent) = self.lent.take() {
+            self.account_resize(lent.place, lent.memory);
+        }
     }
 
     pub(crate) fn average_ttl(&self, now_ms: i64) -> i64 {
@@ -64,12 +99,14 @@ impl Store {
     }
 
     pub(crate) fn insert(&mut self, hash: u64, entry: Entry) {
+        self.settle();
         self.sums.add(entry.as_ref());
         self.pass.note(entry.as_ref().expiry());
         self.table.insert(hash, entry);
     }
 
     pub(crate) fn replace(&mut self, place: Place, entry: Entry) -> Entry {
+        self.settle();
         self.sums.add(entry.as_ref());
         self.pass.note(entry.as_ref().expiry());
         let old = self.table.replace(place, entry);
@@ -78,6 +115,7 @@ impl Store {
     }
 
     pub(crate) fn remove(&mut self, place: Place) -> Entry {
+        self.settle();
         let entry = self.table.remove(place);
         self.sums.subtract(entry.as_ref());
         entry
@@ -118,12 +156,18 @@ impl Store {
     }
 
     fn account_resize(&mut self, place: Place, memory_before: usize) {
-        self.sums.bytes -= memory_before;
-        self.sums.bytes += self.table.entry(place).memory();
+        self.sums.resize(memory_before, self.table.entry(place).memory());
     }
 
     #[inline]
-    pub(crate) fn object_mut(&mut self, place: Place) -> Option<&mut crate::value::Object> {
+    pub(crate) fn object_mut(&mut self, place: Place) -> Option<&mut Object> {
+        let memory = self.table.entry(place).memory();
+        if let Some(last) = self.lent.replace(Lent { place, memory }) {
+            // As a rule the one that was changed last is changed again.
+            let now =
+                if last.place == place { memory } else { self.table.entry(last.place).memory() };
+            self.sums.resize(last.memory, now);
+        }
         self.table.entry_mut(place).object()
     }
 
@@ -137,6 +181,8 @@ impl Store {
         if entry.expiry() == expiry {
             return;
         }
+        self.settle();
+        let entry = self.table.entry(place);
         self.sums.subtract(entry);
         let in_place = expiry.is_some_and(|ms| self.table.set_expiry(place, ms));
         if !in_place {
@@ -152,10 +198,68 @@ impl Store {
         now_ms: i64,
         mut expired: impl FnMut(Entry),
     ) -> Option<Swept> {
+        self.settle();
         let sums = &mut self.sums;
         self.table.sweep(position, now_ms, |entry| {
             sums.subtract(entry.as_ref());
             expired(entry);
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{EventKind, Expiry, Hash, Keyspace, List, Options, Stream};
+
+    /// What the sums should be, counted entry by entry.
+    fn counted(keyspace: &Keyspace) -> usize {
+        let store = &keyspace.stores[0];
+        let mut sum = store.table().memory();
+        store.table().for_each(|entry| sum += entry.memory());
+        sum
+    }
+
+    #[test]
+    fn collections_are_accounted_as_they_grow_shrink_and_go() {
+        let mut keyspace = Keyspace::new(Options { databases: 1, seed: 1 });
+        let limits = keyspace.limits;
+        let empty = keyspace.used_memory();
+        for n in 0..2_000_u32 {
+            let mut database = keyspace.database(0);
+            let value = vec![7; n as usize % 300];
+            let key = [b'a' + (n % 3) as u8];
+            match n % 3 {
+                0 => {
+                    let list = database.get_or_insert::<List>(&key).expect("a list");
+                    list.push_back(&value, &limits);
+                }
+                1 => {
+                    let hash = database.get_or_insert::<Hash>(&key).expect("a hash");
+                    hash.set(&n.to_be_bytes(), &value, &limits);
+                }
+                _ => _ = database.get_or_insert::<Stream>(&key).expect("a stream"),
+            }
+            if n % 7 == 0 {
+                database.set_expiry(&key, i64::from(n) + 1);
+            }
+            if n % 11 == 0 {
+                database.persist(&key);
+                database.set_string(&n.to_be_bytes(), &value, Expiry::Clear);
+            }
+            assert_eq!(keyspace.used_memory(), counted(&keyspace), "{n}");
+        }
+        assert!(keyspace.used_memory() > 1_300 * 150);
+
+        let mut database = keyspace.database(0);
+        while let Ok(Some(list)) = database.get_mut::<List>(b"a") {
+            list.pop_front();
+            database.changed(EventKind::LPOP, b"a");
+            assert_eq!(database.keyspace.used_memory(), counted(database.keyspace));
+            database = keyspace.database(0);
+        }
+        assert!(database.rename(b"b", b"renamed"));
+        assert_eq!(keyspace.used_memory(), counted(&keyspace));
+        keyspace.flush_all();
+        assert_eq!(keyspace.used_memory(), empty);
     }
 }

@@ -17,7 +17,7 @@ const SPLIT_MIN: usize = CAPACITY / 2;
 const MERGE_MAX: usize = CAPACITY / 4;
 
 /// Where an entry lies. It holds until an entry is inserted or removed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     hash: u64,
     slot: Slot,
@@ -225,6 +225,53 @@ impl<H: KeyHash> Table<H> {
         }
     }
 
+    /// Up to `count` entries from where a random hash lies on, around the end: neighbours here have nothing else in common.
+    /// At least one, if there is any.
+    pub(crate) fn sample(&self, hash: u64, count: usize, f: impl FnMut(EntryRef<'_>)) {
+        self.sample_segments(hash, count, |segment, bucket| segment.around(bucket), f);
+    }
+
+    /// The same among entries that expire.
+    pub(crate) fn sample_expiring(&self, hash: u64, count: usize, f: impl FnMut(EntryRef<'_>)) {
+        self.sample_segments(
+            hash,
+            count,
+            |segment, bucket| {
+                // Where few keys expire, most segments have none, and each knows that.
+                let may_expire = segment.next_expiry() != i64::MAX;
+                may_expire.then(|| segment.expiring_around(bucket)).into_iter().flatten()
+            },
+            f,
+        );
+    }
+
+    fn sample_segments<'a, Entries: Iterator<Item = EntryRef<'a>>>(
+        &'a self,
+        hash: u64,
+        count: usize,
+        entries: impl Fn(&'a Segment, usize) -> Entries,
+        mut f: impl FnMut(EntryRef<'a>),
+    ) {
+        let Some((_, depth)) = self.directory.get(hash) else { return };
+        let position = hash >> (64 - POSITION_BITS);
+        let (first, _) = bounds(position, depth);
+        let (mut at, mut bucket) = (first, home(hash, depth));
+        let (mut found, mut segments) = (0, 0);
+        while let Some((segment, next)) = self.segment_at(at) {
+            for entry in entries(segment, bucket).take(count - found) {
+                found += 1;
+                f(entry);
+            }
+            segments += 1;
+            at = next.unwrap_or(0);
+            bucket = 0;
+            // One entry is enough of a sample where more would take a long search.
+            if found == count || at == first || found > 0 && segments >= SAMPLED_SEGMENTS_MAX {
+                return;
+            }
+        }
+    }
+
     fn segment_at(&self, position: u64) -> Option<(&Segment, Option<u64>)> {
         let (segment, depth) = self.directory.get(position << (64 - POSITION_BITS))?;
         let (_, end) = bounds(position, depth);
@@ -241,6 +288,8 @@ impl<H: KeyHash> Table<H> {
         self.directory.prefetch_entry(hash);
     }
 }
+
+const SAMPLED_SEGMENTS_MAX: usize = 16;
 
 /// A line of words costs less to look at than an entry somewhere in memory.
 const SWEEP_BUCKETS_PER_LOOK: usize = 8;

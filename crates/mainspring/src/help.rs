@@ -48,7 +48,8 @@ Often used:
   --logfile FILE              write the log there, not to standard output
   --loglevel LEVEL            debug, verbose, notice, warning or nothing (notice)
   --requirepass PASSWORD      clients must AUTH first
-  --maxmemory SIZE            refuse writes beyond this: 100mb, 2gb (no limit)
+  --maxmemory SIZE            what the data may take: 100mb, 2gb (no limit)
+  --maxmemory-policy POLICY   what goes beyond that: allkeys-lru, volatile-ttl ... (noeviction: writes are refused)
   --stop-with-stdin           end when standard input ends: for a program that starts a server of its own
 
 Functions:

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 use std::thread;
 
-use server::{Config, Server, StopHandle};
+use server::{Config, Handle, Server};
 
 const STOP_WITH_STDIN: &str = "--stop-with-stdin";
 
@@ -28,13 +28,13 @@ fn try_to_serve(arguments: &[String]) -> Result<(), String> {
     let server = Server::start(config).map_err(|error| error.to_string())?;
     server.stop_on_signals().map_err(|error| error.to_string())?;
     if !ours.is_empty() {
-        stop_with_stdin(server.stop_handle().map_err(|error| error.to_string())?);
+        stop_with_stdin(server.handle().map_err(|error| error.to_string())?);
     }
     server.run().map_err(|error| error.to_string())
 }
 
 /// The other end of a pipe is closed at the latest when the process that holds it dies, however it dies.
-fn stop_with_stdin(server: StopHandle) {
+fn stop_with_stdin(server: Handle) {
     thread::spawn(move || {
         // An input that cannot be read has ended as well.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());

@@ -290,15 +290,12 @@ fn a_subscriber_that_stays_behind_is_closed_after_a_while() {
     let mut deaf = stand.client();
     assert!(say(&mut deaf, &["SUBSCRIBE", "news"]).contains("subscribe"));
     let message = "x".repeat(100_000);
-    for _ in 0..200 {
-        assert_eq!(say(&mut client, &["PUBLISH", "news", &message]), "(integer) 1");
-    }
     let start = Instant::now();
+    // The sockets' own buffers are full after some megabytes; from then on it is behind.
     eventually("nobody subscribes any more", || {
-        say(&mut client, &["PUBSUB", "NUMSUB", "news"]) == r#"["news", (integer) 0]"#
+        say(&mut client, &["PUBLISH", "news", &message]) == "(integer) 0"
     });
-    let took = start.elapsed();
-    assert!(took > Duration::from_millis(300) && took < Duration::from_secs(4), "{took:?}");
+    assert!(start.elapsed() > Duration::from_secs(1), "{:?}", start.elapsed());
     stand.finish();
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `RANDOM_SEED=17 RANDOM_ROUNDS=1` replays one run; more rounds search longer.
 
+mod in_process;
+
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -72,7 +74,10 @@ struct Chosen {
 impl Chosen {
     /// Nothing where `TEST_TARGETS` has left the oracle out.
     fn start() -> Option<Chosen> {
-        let mut others = chosen_targets(Path::new(env!("CARGO_BIN_EXE_mainspring")));
+        let mut others = chosen_targets(
+            Path::new(env!("CARGO_BIN_EXE_mainspring")),
+            Some(Box::new(in_process::InProcess)),
+        );
         let position = others.iter().position(|target| target.name() == "oracle")?;
         let oracle = others
             .remove(position)

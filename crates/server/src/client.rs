@@ -63,6 +63,8 @@ pub(crate) enum Address {
     Unix {
         path: String,
     },
+    /// Another thread of this process. Tools expect an address and a port: these are nobody's.
+    InProcess,
 }
 
 #[derive(Debug)]
@@ -151,6 +153,7 @@ impl std::fmt::Display for Address {
             Address::Function => f.write_str("function"),
             Address::Tcp { peer, .. } => peer.fmt(f),
             Address::Unix { path } => write!(f, "{path}:0"),
+            Address::InProcess => f.write_str("127.0.0.1:0"),
         }
     }
 }

@@ -7,6 +7,7 @@ use resp::ReplyWriter;
 use crate::blocking::{self, Blocked};
 use crate::client::{ReplyMode, Slot};
 use crate::command_table::{Handler, Unknown};
+use crate::eviction::{self, Room};
 use crate::state::State;
 use crate::stopwatch::Stopwatch;
 use crate::transaction::Queued;
@@ -82,10 +83,7 @@ fn admit(state: &mut State, slot: Slot, request: &[&[u8]]) -> Result<usize, Vec<
         Some("ERR Command not allowed inside a transaction".to_owned())
     } else if client.is_monitor && flags.intersects(Flags::READONLY.and(Flags::WRITE)) {
         Some("ERR Replica can't interact with the keyspace".to_owned())
-    } else if state.settings.memory_max > 0
-        && flags.contains(Flags::DENY_OOM)
-        && !state.has_memory()
-    {
+    } else if state.settings.memory_max > 0 && !finds_room(state, slot, index) {
         Some("OOM command not allowed when used memory > 'maxmemory'.".to_owned())
     } else {
         None
@@ -97,6 +95,20 @@ fn admit(state: &mut State, slot: Slot, request: &[&[u8]]) -> Result<usize, Vec<
             Err(text.into_bytes())
         }
     }
+}
+
+/// Makes room for a command. False where there is none and the command may need some.
+fn finds_room(state: &mut State, slot: Slot, entry: usize) -> bool {
+    if eviction::make_room(state) != Room::None {
+        return true;
+    }
+    let needs_room = |entry: usize| state.table.entry(entry).spec.flags.contains(Flags::DENY_OOM);
+    let transaction = &state.clients[slot].transaction;
+    if state.table.entry(entry).spec.name == "exec" {
+        return !transaction.queue.iter().flatten().any(|queued| needs_room(queued.entry));
+    }
+    // A queue takes memory whatever is in it.
+    !needs_room(entry) && !must_queue(state, slot, entry)
 }
 
 /// Shows what was asked for, up to 128 bytes of the name and 128 of the arguments.

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::time::Duration;
 
 use mio::event::Source;
@@ -14,14 +13,17 @@ use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
 use resp::ReplyWriter;
 
-use crate::client::{Pending, Slot};
+use crate::client::{Address, Pending, Slot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Connection, ReadEnd, Socket};
 use crate::dispatch::{self, Outcome, dispatch};
+use crate::eviction::{self, Room};
 use crate::function_calls;
+use crate::handle::{Door, Handle};
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
+use crate::snapshot;
 use crate::spin::Spin;
 use crate::state::State;
 
@@ -42,7 +44,7 @@ const CRON_INTERVAL_MS: i64 = 100;
 const EXPIRY_STEP: usize = 2000;
 const EXPIRY_BUDGET_US: u64 = 1000;
 
-const STOP: Token = Token(usize::MAX);
+const BELL: Token = Token(usize::MAX);
 const FIRST_LISTENER: usize = usize::MAX - 64;
 /// Descriptors of workers: the pool's own token follows.
 const FIRST_WORKER: usize = 1 << 48;
@@ -53,8 +55,8 @@ pub struct Server {
     /// By slot; slot 0 is the server itself and has no socket.
     connections: Vec<Option<Box<Connection>>>,
     listeners: Vec<Listener>,
-    stop: UnixStream,
-    stop_handle: StdUnixStream,
+    door: Door,
+    bell: UnixStream,
     /// Connections that have something to read.
     readable: Vec<Slot>,
     /// Connections with requests to execute.
@@ -67,17 +69,8 @@ pub struct Server {
     commands_end_us: u64,
     next_cron_ms: i64,
     expiry_is_behind: bool,
+    eviction_is_behind: bool,
     spin: Spin,
-}
-
-/// Ends a running server, from any thread or a signal handler's pipe.
-#[derive(Debug)]
-pub struct StopHandle(StdUnixStream);
-
-impl StopHandle {
-    pub fn stop(&self) -> io::Result<()> {
-        io::Write::write_all(&mut &self.0, b"x")
-    }
 }
 
 impl Server {
@@ -90,9 +83,12 @@ impl Server {
         })?;
         raise_descriptor_limit(&config);
         let folder = config.text("dir");
-        std::env::set_current_dir(folder).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot change to folder '{folder}': {error}"))
-        })?;
+        // A process that merely has a server inside keeps its folder.
+        if folder != "." {
+            std::env::set_current_dir(folder).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot change to folder '{folder}': {error}"))
+            })?;
+        }
 
         let mut chance = [0u8; 28];
         fs::File::open("/dev/urandom")?.read_exact(&mut chance)?;
@@ -104,17 +100,17 @@ impl Server {
         let pidfile = config.text("pidfile").to_owned();
         let mut state = State::new(config, Clock::new(), seed, run_id);
         state.tcp_port = port;
+        snapshot::load(&mut state)?;
 
         let poll = Poll::new()?;
-        let (stop, stop_handle) = StdUnixStream::pair()?;
-        stop.set_nonblocking(true)?;
+        let (door, bell) = Door::new()?;
         let mut server = Server {
             poll,
             state,
             connections: vec![None],
             listeners,
-            stop: UnixStream::from_std(stop),
-            stop_handle,
+            door,
+            bell: UnixStream::from_std(bell),
             readable: Vec::new(),
             runnable: Vec::new(),
             writable: Vec::new(),
@@ -123,6 +119,7 @@ impl Server {
             commands_end_us: 0,
             next_cron_ms: 0,
             expiry_is_behind: false,
+            eviction_is_behind: false,
             spin: Spin::new(),
         };
         server.watch_listeners()?;
@@ -139,22 +136,22 @@ impl Server {
         self.state.tcp_port
     }
 
-    /// A handle that ends this server.
-    pub fn stop_handle(&self) -> io::Result<StopHandle> {
-        self.stop_handle.try_clone().map(StopHandle)
+    /// For other threads: to end this server, or to connect to it without an address.
+    pub fn handle(&self) -> io::Result<Handle> {
+        self.door.handle()
     }
 
     /// SIGTERM and SIGINT end the server.
     pub fn stop_on_signals(&self) -> io::Result<()> {
         for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-            signal_hook::low_level::pipe::register(signal, self.stop_handle.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, self.door.signal_pipe()?)?;
         }
         Ok(())
     }
 
     fn watch_listeners(&mut self) -> io::Result<()> {
         let registry = self.poll.registry();
-        registry.register(&mut self.stop, STOP, Interest::READABLE)?;
+        registry.register(&mut self.bell, BELL, Interest::READABLE)?;
         for (index, listener) in self.listeners.iter_mut().enumerate() {
             let source: &mut dyn Source = match listener {
                 Listener::Tcp(listener) => listener,
@@ -195,7 +192,7 @@ impl Server {
         self.commands_end_us = self.state.clock.monotonic_us() + COMMANDS_BUDGET_US;
         for event in events.iter() {
             match event.token() {
-                STOP => self.state.shutdown = true,
+                BELL => self.open_door()?,
                 Token(listener) if listener >= FIRST_LISTENER => {
                     self.accept(listener - FIRST_LISTENER)?
                 }
@@ -221,7 +218,7 @@ impl Server {
         self.read();
         self.execute();
         self.functions();
-        if self.state.clock.unix_ms() >= self.next_cron_ms || self.expiry_is_behind {
+        if self.state.clock.unix_ms() >= self.next_cron_ms || self.cron_is_behind() {
             self.cron();
         }
         dispatch::time_out(&mut self.state);
@@ -257,7 +254,7 @@ impl Server {
         let now_ms = self.state.clock.unix_ms();
         let deadlines = [
             Some(self.next_cron_ms),
-            self.expiry_is_behind.then_some(now_ms + 1),
+            self.cron_is_behind().then_some(now_ms + 1),
             self.state.blocking.next_deadline_ms(),
             self.state.gears.next_deadline_ms(),
         ];
@@ -279,29 +276,44 @@ impl Server {
                     return Ok(());
                 }
             };
-            self.state.statistics.connections_received += 1;
-            let mut connection = Box::new(Connection::new(socket));
-            if self.state.clients.len() >= self.state.config.number("maxclients") as usize {
-                self.state.statistics.connections_rejected += 1;
-                let _ = connection.write(b"-ERR max number of clients reached\r\n");
-                continue;
-            }
-            let authenticated = self.state.settings.password.is_none();
-            let slot = self.state.clients.add(address, self.state.clock.unix_ms(), authenticated);
-            let peak = &mut self.state.statistics.clients_peak;
-            *peak = (*peak).max(self.state.clients.len());
-            self.poll.registry().register(
-                source(&mut connection.socket),
-                Token(slot),
-                Interest::READABLE,
-            )?;
-            if self.connections.len() <= slot {
-                self.connections.resize_with(slot + 1, || None);
-            }
-            self.connections[slot] = Some(connection);
-            // Its first request is here already as a rule, and this event was for the listener.
-            self.mark_readable(slot);
+            self.admit(socket, address)?;
         }
+    }
+
+    /// What other threads asked for.
+    fn open_door(&mut self) -> io::Result<()> {
+        let asked = self.door.look();
+        self.state.shutdown |= asked.stop;
+        for stream in asked.connections {
+            self.admit(Socket::Unix(UnixStream::from_std(stream)), Address::InProcess)?;
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, socket: Socket, address: Address) -> io::Result<()> {
+        self.state.statistics.connections_received += 1;
+        let mut connection = Box::new(Connection::new(socket));
+        if self.state.clients.len() >= self.state.config.number("maxclients") as usize {
+            self.state.statistics.connections_rejected += 1;
+            let _ = connection.write(b"-ERR max number of clients reached\r\n");
+            return Ok(());
+        }
+        let authenticated = self.state.settings.password.is_none();
+        let slot = self.state.clients.add(address, self.state.clock.unix_ms(), authenticated);
+        let peak = &mut self.state.statistics.clients_peak;
+        *peak = (*peak).max(self.state.clients.len());
+        self.poll.registry().register(
+            source(&mut connection.socket),
+            Token(slot),
+            Interest::READABLE,
+        )?;
+        if self.connections.len() <= slot {
+            self.connections.resize_with(slot + 1, || None);
+        }
+        self.connections[slot] = Some(connection);
+        // Its first request is here already as a rule, and this event was for the listener.
+        self.mark_readable(slot);
+        Ok(())
     }
 
     fn close(&mut self, slot: Slot) {
@@ -549,7 +561,14 @@ impl Server {
         }
         self.state.gears.executing = None;
         let client = &mut self.state.clients[slot];
-        crate::gears::deliver(client, &mut out);
+        if !client.pending.is_empty() {
+            // Replies that came while a function ran inside one of the requests.
+            crate::gears::deliver(client, &mut out);
+            if client.pending.is_empty() {
+                self.state.clients.resume(slot);
+            }
+        }
+        let client = &mut self.state.clients[slot];
         let messages = std::mem::replace(&mut client.output, out);
         client.output.extend_from_slice(&messages);
         self.finish_requests(slot);
@@ -610,6 +629,11 @@ impl Server {
         crate::gears::watch(&mut self.state, self.poll.registry(), FIRST_WORKER)
     }
 
+    /// Some of what cron does was more than it may do within one turn.
+    fn cron_is_behind(&self) -> bool {
+        self.expiry_is_behind || self.eviction_is_behind
+    }
+
     fn cron(&mut self) {
         let state = &mut self.state;
         let started_us = state.clock.monotonic_us();
@@ -624,13 +648,14 @@ impl Server {
         if state.keyspace.has_events() {
             dispatch::tell_events(state);
         }
+        // Commands make room for themselves; this is for a server that nobody asks anything and for a limit that was lowered.
+        self.eviction_is_behind = eviction::make_room(state) == Room::Coming;
         let now_ms = state.clock.unix_ms();
         if now_ms < self.next_cron_ms {
             return;
         }
         self.next_cron_ms = now_ms + CRON_INTERVAL_MS;
         state.statistics.sample(now_ms);
-        state.sample_memory();
 
         let idle_max_ms = state.settings.idle_seconds_max * 1000;
         let mut idle: Vec<Slot> = Vec::new();

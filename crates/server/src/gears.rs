@@ -12,7 +12,7 @@ use functions::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projec
 use functions::worker::{ExecutionId, FromWorker, Token as CallToken, WorkerId};
 use functions::{Answer, Doors, During, Engine, Inside};
 use hashbrown::HashMap;
-use keyspace::{Object, StringRef, ValueRef};
+use keyspace::{EventKind, Object, StringRef, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use resp::ReplyWriter;
@@ -29,13 +29,14 @@ use crate::spin::Spin;
 use crate::state::State;
 
 /// The server's parameters that are options of the engine, and their names there.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("atomic-max-ms", "atomic-max-ms"),
     ("function-memory-bytes", "function-memory-bytes"),
     ("function-queue-max", "function-queue-max"),
     ("function-results-bytes", "function-results-bytes"),
     ("function-timeout-ms", "function-timeout-ms"),
     ("reply-compat", "ReplyCompat"),
+    ("strict-registrations", "strict-registrations"),
 ];
 
 /// What the server keeps for the engine.
@@ -268,9 +269,11 @@ pub(crate) fn owing(
         Some(Some(Answer::Ready) | None) | None => false,
     };
     if is_late {
-        // The reply may be there already.
+        // The reply may be there already. Those before it are delivered elsewhere: `out` may be for this request alone.
         let client = &mut state.clients[slot];
-        deliver(client, out);
+        if client.pending.front().is_some_and(|first| first.call == call) {
+            deliver(client, out);
+        }
         let is_answered = client.pending.is_empty();
         return Some(if is_answered { Outcome::Answered } else { Outcome::Waiting });
     }
@@ -548,6 +551,10 @@ impl Host for LentState<'_> {
     fn watch_events(&mut self, interest: EventInterest) {
         self.state.gears.interest = interest;
         self.state.update_interest();
+    }
+
+    fn event_names(&self) -> Vec<&'static str> {
+        EventKind::ALL.iter().map(|kind| kind.name).collect()
     }
 
     fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {

@@ -1,7 +1,7 @@
 //! The standalone host: listener, connections, event loop and dispatch. The only crate with sockets.
 //!
 //! One thread owns the data. A turn of its loop has three phases (`event_loop.rs`): read and decode what every ready socket
-//! has, execute all requests, write to every client once. `dispatch.rs` is the way of one request; [`state::State::call`]
+//! has, execute all requests, write to every client once. `dispatch.rs` is the way of one request; `dispatch::call`
 //! is the one door that clients, transactions and functions come through.
 
 mod blocking;
@@ -14,8 +14,10 @@ mod config;
 mod connection;
 mod dispatch;
 mod event_loop;
+mod eviction;
 mod function_calls;
 mod gears;
+mod handle;
 mod hooks;
 mod lazy_free;
 mod listener;
@@ -25,6 +27,7 @@ mod notify;
 mod process;
 mod pubsub;
 mod slowlog;
+mod snapshot;
 mod spin;
 mod state;
 mod statistics;
@@ -32,7 +35,8 @@ mod stopwatch;
 mod transaction;
 
 pub use config::{Config, ConfigError};
-pub use event_loop::{Server, StopHandle};
+pub use event_loop::Server;
+pub use handle::Handle;
 
 /// The Redis whose commands and replies this server gives: clients gate features on it.
 pub const REDIS_VERSION: &str = "7.2.4";

@@ -1,7 +1,7 @@
 //! All that the one thread owns, but the sockets.
 
 use command_spec::{Args, CommandSpec};
-use keyspace::{Event, Interest, Keyspace, Limits, Options};
+use keyspace::{Event, Interest, Keyspace, LfuOptions, Limits, Options};
 use resp::ReplyWriter;
 
 use crate::blocking::Blocking;
@@ -10,11 +10,12 @@ use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::command_table::CommandTable;
 use crate::config::Config;
+use crate::eviction;
 use crate::gears::Gears;
 use crate::notify::Notifications;
-use crate::process;
 use crate::pubsub::PubSub;
 use crate::slowlog::SlowLog;
+use crate::snapshot::LastSave;
 use crate::statistics::Statistics;
 use crate::stopwatch::Stopwatch;
 
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) notifications: Notifications,
     pub(crate) statistics: Statistics,
     pub(crate) slowlog: SlowLog,
+    pub(crate) last_save: LastSave,
     pub(crate) stopwatch: Stopwatch,
     /// Clients that see every command.
     pub(crate) monitors: Vec<Slot>,
@@ -51,9 +53,6 @@ pub(crate) struct State {
     /// Depth of calls into the one door: client, function, nested.
     pub(crate) depth: usize,
     pub(crate) shutdown: bool,
-    /// The process' memory when nothing was stored, and as of the last look.
-    resident_at_start: u64,
-    resident: u64,
 }
 
 /// What is read for every command or every turn, out of the configuration.
@@ -61,6 +60,7 @@ pub(crate) struct State {
 pub(crate) struct Settings {
     pub(crate) password: Option<Vec<u8>>,
     pub(crate) memory_max: usize,
+    pub(crate) eviction: eviction::Settings,
     pub(crate) slowlog_us: Option<u64>,
     pub(crate) idle_seconds_max: i64,
     pub(crate) query_bytes_max: usize,
@@ -94,6 +94,7 @@ impl Settings {
         Settings {
             password: (!password.is_empty()).then(|| password.as_bytes().to_vec()),
             memory_max: config.number("maxmemory") as usize,
+            eviction: eviction::Settings::of(config),
             slowlog_us: u64::try_from(config.number("slowlog-log-slower-than")).ok(),
             idle_seconds_max: config.number("timeout"),
             query_bytes_max: config.number("client-query-buffer-limit") as usize,
@@ -111,7 +112,8 @@ impl State {
     pub(crate) fn new(config: Config, clock: Clock, seed: u64, run_id: String) -> Self {
         let databases = config.number("databases") as usize;
         let mut keyspace = Keyspace::new(Options { databases, seed });
-        keyspace.set_now(clock.unix_ms());
+        let now_ms = clock.unix_ms();
+        keyspace.set_now(now_ms);
         keyspace.set_sink(crate::lazy_free::sink());
         let settings = Settings::of(&config);
         let gears = Gears::new(&config);
@@ -127,6 +129,7 @@ impl State {
             notifications: Notifications::default(),
             statistics: Statistics::default(),
             slowlog: SlowLog::default(),
+            last_save: LastSave::at_start(now_ms),
             stopwatch: Stopwatch::default(),
             monitors: Vec::new(),
             gears,
@@ -136,8 +139,6 @@ impl State {
             command_end_us: 0,
             depth: 0,
             shutdown: false,
-            resident_at_start: process::resident_bytes(),
-            resident: 0,
         };
         state.apply_config();
         state
@@ -163,6 +164,11 @@ impl State {
         };
         self.keyspace.stream_limits.entries_max = count("stream-node-max-entries");
         self.keyspace.stream_limits.bytes_max = count("stream-node-max-bytes");
+        let lfu = LfuOptions {
+            log_factor: self.config.number("lfu-log-factor") as u32,
+            decay_minutes: self.config.number("lfu-decay-time") as u32,
+        };
+        self.keyspace.set_access_policy(self.settings.eviction.access_policy(), lfu);
         self.slowlog.set_max(count("slowlog-max-len"));
         self.notifications = Notifications::parse(self.config.text("notify-keyspace-events"));
         self.update_interest();
@@ -197,18 +203,12 @@ impl State {
         self.keyspace.set_now(self.clock.unix_ms());
     }
 
-    /// Once in a while: what the process takes beyond its start. The keyspace's own account leaves out the inside of collections.
-    pub(crate) fn sample_memory(&mut self) {
-        if self.settings.memory_max > 0 {
-            self.resident = process::resident_bytes();
-        }
-    }
-
+    /// What `maxmemory` limits: the data. docs/decisions/0007 says why it is not what the process takes.
     pub(crate) fn used_memory(&self) -> usize {
-        let grown = self.resident.saturating_sub(self.resident_at_start) as usize;
-        self.keyspace.used_memory().max(grown)
+        self.keyspace.used_memory()
     }
 
+    #[inline]
     pub(crate) fn has_memory(&self) -> bool {
         self.settings.memory_max == 0 || self.used_memory() <= self.settings.memory_max
     }

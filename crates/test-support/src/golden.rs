@@ -24,11 +24,31 @@ const UNKNOWN_TO_THE_ORACLE: [&str; 2] = ["functions", "redis-7.2"];
 pub fn main(
     scripts: &Path,
     mainspring: &Path,
+    in_process: Box<dyn Target>,
+    arguments: impl Iterator<Item = String>,
+) -> ExitCode {
+    let rewrite = std::env::var_os("UPDATE_GOLDEN").is_some();
+    run_all(scripts, &chosen_targets(mainspring, Some(in_process)), |_| true, rewrite, arguments)
+}
+
+/// The same for targets that are held against what others have said, and have not all groups of commands.
+pub fn compare(
+    scripts: &Path,
+    targets: &[Box<dyn Target>],
+    has_script: impl Fn(&str) -> bool,
+    arguments: impl Iterator<Item = String>,
+) -> ExitCode {
+    run_all(scripts, targets, has_script, false, arguments)
+}
+
+fn run_all(
+    scripts: &Path,
+    targets: &[Box<dyn Target>],
+    has_script: impl Fn(&str) -> bool,
+    rewrite: bool,
     arguments: impl Iterator<Item = String>,
 ) -> ExitCode {
     let options = Options::read(arguments);
-    let rewrite = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let targets = chosen_targets(mainspring);
     let all = match find_scripts(scripts) {
         Ok(all) => all,
         Err(error) => {
@@ -38,9 +58,10 @@ pub fn main(
     };
 
     let mut plans: Vec<Plan> = Vec::new();
-    for target in &targets {
+    for target in targets {
         let tests: VecDeque<Test> = all
             .iter()
+            .filter(|script| has_script(&script.name))
             .filter(|script| {
                 let has_commands =
                     target.name() != "oracle" || !is_unknown_to_the_oracle(&script.name);

@@ -27,6 +27,8 @@ pub use order::Order;
 pub use reply::Reply;
 pub use script::Script;
 pub use server_process::ServerProcess;
-pub use target::{Address, Mainspring, Oracle, Target, chosen_processes, chosen_targets};
+pub use target::{
+    Address, Mainspring, ModuleHost, Oracle, Target, chosen_processes, chosen_targets,
+};
 pub use wire::{Connect, Wire};
 pub use words::{quote, split};

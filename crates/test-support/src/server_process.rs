@@ -21,13 +21,18 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// redis-server from PATH. It cannot choose a port itself (its port 0 means none), so a free one is looked for and
-    /// another tried if somebody else was faster.
+    /// redis-server from PATH.
     pub fn redis(arguments: &[String]) -> io::Result<ServerProcess> {
+        ServerProcess::redis_like(Path::new("redis-server"), arguments)
+    }
+
+    /// Redis, Valkey and their like. They cannot choose a port themselves (their port 0 means none), so a free one is looked
+    /// for and another tried if somebody else was faster.
+    pub fn redis_like(program: &Path, arguments: &[String]) -> io::Result<ServerProcess> {
         let mut failure = None;
         for _attempt in 0..5 {
             let port = free_port()?;
-            let mut command = Command::new("redis-server");
+            let mut command = Command::new(program);
             command.args([
                 "--bind",
                 "127.0.0.1",
@@ -44,7 +49,8 @@ impl ServerProcess {
             match ServerProcess::start(&command, |_| Ok(address)) {
                 Ok(server) => return Ok(server),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Err(io::Error::new(ErrorKind::NotFound, "redis-server is not on PATH"));
+                    let why = format!("{} is not on PATH", program.display());
+                    return Err(io::Error::new(ErrorKind::NotFound, why));
                 }
                 Err(error) => failure = Some(error),
             }

@@ -23,6 +23,13 @@ pub struct Mainspring {
     pub arguments: Vec<String>,
 }
 
+/// A server like redis-server that has loaded our module.
+pub struct ModuleHost {
+    pub name: String,
+    pub program: PathBuf,
+    pub library: PathBuf,
+}
+
 /// A server that somebody else has started and that may be flushed.
 pub struct Address(pub SocketAddr);
 
@@ -46,6 +53,27 @@ impl Target for Mainspring {
     }
 }
 
+impl ModuleHost {
+    pub fn start(&self, arguments: &[&str]) -> io::Result<ServerProcess> {
+        let load = ["--loadmodule".to_owned(), self.library.display().to_string()];
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+        ServerProcess::redis_like(
+            &self.program,
+            &load.into_iter().chain(arguments).collect::<Vec<_>>(),
+        )
+    }
+}
+
+impl Target for ModuleHost {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn start(&self) -> io::Result<Box<dyn Connect>> {
+        Ok(Box::new(ModuleHost::start(self, &[])?))
+    }
+}
+
 impl Target for Address {
     fn name(&self) -> &str {
         "address"
@@ -56,19 +84,29 @@ impl Target for Address {
     }
 }
 
-/// The targets that `TEST_TARGETS` names, by default `oracle,mainspring`. A machine without redis-server says
+/// The targets that `TEST_TARGETS` names, by default `oracle,mainspring,in-process`. A machine without redis-server says
 /// `TEST_TARGETS=mainspring`: then what is not compared is left out because somebody said so, never silently.
-pub fn chosen_targets(mainspring: &Path) -> Vec<Box<dyn Target>> {
+///
+/// `in_process` is the caller's: this crate knows no server. Programs without one leave that name out.
+pub fn chosen_targets(
+    mainspring: &Path,
+    mut in_process: Option<Box<dyn Target>>,
+) -> Vec<Box<dyn Target>> {
     chosen_names()
         .iter()
-        .map(|name| -> Box<dyn Target> {
-            match name.as_str() {
+        .filter_map(|name| -> Option<Box<dyn Target>> {
+            Some(match name.as_str() {
                 "oracle" => Box::new(Oracle::default()),
-                "mainspring" => Box::new(Mainspring { binary: mainspring.to_path_buf(), arguments: Vec::new() }),
+                "mainspring" => {
+                    Box::new(Mainspring { binary: mainspring.to_path_buf(), arguments: Vec::new() })
+                }
+                "in-process" => return in_process.take(),
                 address => Box::new(Address(address.parse().unwrap_or_else(|_| {
-                    panic!("TEST_TARGETS is a list of oracle, mainspring and host:port, not {address:?}")
+                    panic!(
+                        "TEST_TARGETS is a list of oracle, mainspring, in-process and host:port, not {address:?}"
+                    )
                 }))),
-            }
+            })
         })
         .collect()
 }
@@ -88,6 +126,7 @@ pub fn chosen_processes(mainspring: &Path) -> Vec<(String, ServerProcess)> {
 }
 
 fn chosen_names() -> Vec<String> {
-    let chosen = std::env::var("TEST_TARGETS").unwrap_or_else(|_| "oracle,mainspring".into());
+    let chosen =
+        std::env::var("TEST_TARGETS").unwrap_or_else(|_| "oracle,mainspring,in-process".into());
     chosen.split(',').map(str::to_string).collect()
 }

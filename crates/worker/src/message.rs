@@ -17,6 +17,8 @@ pub(crate) mod to_worker {
     pub(crate) const FORGET: i64 = 8;
     pub(crate) const INVOKE_INSIDE: i64 = 9;
     pub(crate) const HAND_BACK: i64 = 10;
+    pub(crate) const ABORT_SCRIPT: i64 = 11;
+    pub(crate) const TIME_EVENT: i64 = 12;
 }
 
 /// A message that no runtime of ours sends.
@@ -92,6 +94,11 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             token: fields.token()?,
             execution: fields.optional_execution()?,
             value: fields.next()?,
+        },
+        15 => FromWorker::TimeEvent {
+            token: fields.token()?,
+            number: fields.function()?.0,
+            period_s: fields.unsigned()?,
         },
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };

@@ -725,6 +725,21 @@ impl Workers for Pool {
         });
     }
 
+    fn abort_script(&mut self, worker: WorkerId) {
+        self.queue(worker, |to| {
+            to.tuple(1);
+            to.int(to_worker::ABORT_SCRIPT);
+        });
+    }
+
+    fn time_event(&mut self, worker: WorkerId, event: u32) {
+        self.queue(worker, |to| {
+            to.tuple(2);
+            to.int(to_worker::TIME_EVENT);
+            to.int(i64::from(event));
+        });
+    }
+
     fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]) {
         if let Some(text) = resp2::error(wire) {
             return self.answer(worker, token, Err(String::from_utf8_lossy(text).into_owned()));

@@ -39,6 +39,7 @@ pub(crate) const RESTORE: Command = Command {
         "Creates a key from the value that DUMP returned.",
     )
     .flags(Flags::WRITE.and(Flags::DENY_OOM))
+    .categories(&["@keyspace", "@dangerous"])
     .keys(Keys::First)
     .since("2.6.0")
     .syntax("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]"),

@@ -1,7 +1,8 @@
 use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
-use keyspace::{Database, StringRef, ValueRef};
+use keyspace::{AccessPolicy, Database, StringRef, ValueRef};
 use resp::ReplyWriter;
 
+use crate::error::fail;
 use crate::{Command, Result};
 
 const KEY: Keys = Keys::Range { first: 2, last: 2, step: 1 };
@@ -84,6 +85,12 @@ fn idletime(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) ->
     let key = args.bytes()?;
 
     match database.idle_seconds(key) {
+        Some(_) if database.access_policy() == AccessPolicy::Lfu => {
+            return fail(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+                 between policies at runtime LRU and LFU data will take some time to adjust.",
+            );
+        }
         Some(seconds) => reply.integer(seconds as i64),
         None => reply.null(),
     }
@@ -105,18 +112,21 @@ pub(crate) const FREQ: Command = Command {
     run: freq,
 };
 
-/// OBJECT FREQ key: frequencies are kept only under an LFU policy, which is not offered yet.
+/// OBJECT FREQ key: only under an LFU policy there is one.
 fn freq(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let key = args.bytes()?;
 
-    if !database.contains(key) {
-        reply.null();
-        return Ok(());
-    }
-    crate::error::fail(
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
+    match database.frequency(key) {
+        Some(_) if database.access_policy() == AccessPolicy::Lru => {
+            return fail(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
          between policies at runtime LRU and LFU data will take some time to adjust.",
-    )
+            );
+        }
+        Some(frequency) => reply.integer(i64::from(frequency)),
+        None => reply.null(),
+    }
+    Ok(())
 }
 
 #[cfg(test)]

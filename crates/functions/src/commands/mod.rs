@@ -173,7 +173,7 @@ fn blocking_comes_first(command: &Command, can_block: bool) -> bool {
     !can_block && command.spec.name == pyexecute::COMMAND.spec.name
 }
 
-const NO_EXECUTION: &str = "execution plan does not exist";
+pub(crate) const NO_EXECUTION: &str = "execution plan does not exist";
 
 #[cfg(test)]
 mod tests {

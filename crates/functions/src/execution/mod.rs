@@ -108,6 +108,11 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
+    /// Its text where a script body is stopped.
+    pub(crate) fn of_a_script(self) -> String {
+        self.to_string().replacen("execution", "script", 1)
+    }
+
     /// Who or what asked for it.
     pub(crate) fn asker(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 mod accept;
 pub(crate) mod causes;
 pub(crate) mod dispatch;
+mod doubts;
 mod event_index;
 mod events;
 pub(crate) mod hooks;
@@ -23,6 +24,7 @@ use crate::worker::{ExecutionId, FunctionId};
 pub(crate) use accept::{Accepted, accept, accept_run};
 pub use causes::CauseId;
 pub(crate) use causes::Causes;
+pub(crate) use doubts::doubts;
 pub(crate) use event_index::EventIndex;
 pub use events::During;
 pub(crate) use events::{EventName, EventNames, Happening, KeyTypes, KeysTrigger};

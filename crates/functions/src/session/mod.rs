@@ -6,6 +6,7 @@
 mod needs;
 mod recovery;
 mod script;
+mod time_events;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) beside_queue: Vec<ExecutionId>,
     /// Executions that are not over, those that wait included.
     pub(crate) unfinished: usize,
+    /// Callbacks that its worker wants to have called from time to time.
+    pub(crate) time_events: usize,
     crashes: Crashes,
 }
 
@@ -62,7 +65,10 @@ impl Session {
     }
 
     fn is_idle(&self) -> bool {
-        self.script.is_none() && self.registrations.is_empty() && self.unfinished == 0
+        self.script.is_none()
+            && self.registrations.is_empty()
+            && self.unfinished == 0
+            && self.time_events == 0
     }
 }
 
@@ -148,6 +154,7 @@ impl Engine {
             run: None,
             registrations: Vec::new(),
             started_us: doors.host.monotonic_us(),
+            stop: None,
         };
         let session = Session {
             name,
@@ -160,6 +167,7 @@ impl Engine {
             order: VecDeque::new(),
             beside_queue: Vec::new(),
             unfinished: 0,
+            time_events: 0,
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);

@@ -49,15 +49,19 @@ impl Engine {
         let Some(worker) = session.worker() else { return };
         let message = format!("session {}: {cause}", session.name);
         session.process = Process::Gone;
+        let lost = std::mem::take(&mut session.time_events);
         let script = session.script.take();
         let mut failed: Vec<ExecutionId> = session.order.drain(..).collect();
         failed.append(&mut session.beside_queue);
         self.sessions.by_worker.remove(&worker);
         self.take_back_from_worker(doors, worker);
         doors.host.log(Level::Warning, &message);
+        if lost > 0 {
+            doors.host.log(Level::Warning, &format!("{lost} time events went with their worker"));
+        }
 
         if let Some(script) = script {
-            self.discard(&script);
+            self.discard(doors, &script);
             if let Some(client) = script.client {
                 let mut wire = Vec::new();
                 reply_to(&mut wire).error(as_traceback(cause).as_bytes());

@@ -3,6 +3,7 @@
 use resp::ReplyWriter;
 
 use super::SessionNumber;
+use crate::commands::NO_EXECUTION;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::execution::{Origin, Stop};
 use crate::host::ClientId;
@@ -20,6 +21,8 @@ pub(crate) struct Script {
     pub(crate) run: Option<ExecutionId>,
     pub(crate) registrations: Vec<(RegistrationNumber, Registration)>,
     pub(crate) started_us: u64,
+    /// It was asked to stop.
+    pub(crate) stop: Option<Stop>,
 }
 
 impl Engine {
@@ -37,12 +40,12 @@ impl Engine {
 
         let conflicts = self.conflicts(&script);
         if let Some(error) = error {
-            reply.error(error.as_bytes());
-            self.discard(&script);
+            reply.error(with_cause(error, script.stop).as_bytes());
+            self.discard(doors, &script);
         } else if !conflicts.is_empty() {
             reply.array(conflicts.len());
             conflicts.iter().for_each(|conflict| reply.error(conflict.as_bytes()));
-            self.discard(&script);
+            self.discard(doors, &script);
         } else {
             self.apply(doors, number, &mut script, &mut reply);
         }
@@ -139,11 +142,17 @@ impl Engine {
     }
 
     /// Nothing of what the script asked for happens.
-    pub(super) fn discard(&mut self, script: &Script) {
+    pub(super) fn discard(&mut self, doors: &mut Doors, script: &Script) {
         if let Some(run) = script.run
-            && let Some(execution) = self.executions.get(&run)
+            && let Some(execution) = self.executions.get_mut(&run)
         {
             let session = execution.session;
+            // Somebody may have been quick enough to wait for it.
+            for waiting in std::mem::take(&mut execution.waiting) {
+                let mut wire = Vec::new();
+                reply_to(&mut wire).error(NO_EXECUTION.as_bytes());
+                doors.host.reply(waiting.client(), &wire);
+            }
             self.forget_execution(run);
             if let Some(session) = self.sessions.by_number.get_mut(&session) {
                 session.unfinished -= 1;
@@ -159,6 +168,18 @@ impl Engine {
             self.unregister(doors, registration, Pending::Abort);
         }
         self.sessions.by_name.remove(&name);
+        if let Some(session) = self.sessions.by_number.get_mut(&number) {
+            session.time_events = 0;
+        }
+        self.end_session_if_idle(doors, number);
+    }
+}
+
+/// A traceback, which is a list of lines, with one more line: why the script was stopped.
+fn with_cause(error: String, stop: Option<Stop>) -> String {
+    match (stop, error.strip_suffix(']')) {
+        (Some(stop), Some(lines)) => format!("{lines}, '{}\\n']", stop.of_a_script()),
+        _ => error,
     }
 }
 
@@ -195,6 +216,16 @@ mod tests {
         assert_eq!(stage.command("RG.DUMPREGISTRATIONS"), "*0|");
         assert_eq!(stage.command("RG.TRIGGER t"), "-ERR subcommand not found|");
         assert_eq!(stage.sent().last().unwrap(), "kill w0");
+    }
+
+    #[test]
+    fn whoever_waits_for_a_run_that_its_script_gives_up_is_told() {
+        let mut stage = Stage::with_keys(3);
+        stage.command("RG.PYEXECUTE code");
+        stage.run(WORKER, 0, count());
+        assert_eq!(stage.command(&format!("RG.GETRESULTSBLOCKING {}", id(0))), "…");
+        stage.from(WORKER, FromWorker::ScriptDone { error: Some("no".into()) });
+        assert_eq!(stage.replies(), ["-execution plan does not exist|", "-no|"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod keys;
 mod objects;
 mod strings;
 
+use crate::access::AccessPolicy;
 use crate::entry::{Content, Entry};
 use crate::event::EventKind;
 use crate::expiry::Expiry;
@@ -58,6 +59,10 @@ impl Database<'_> {
     /// A generator of its own, seeded by the keyspace's: it can be used while values are borrowed.
     pub fn generator(&mut self) -> Random {
         Random::new(self.keyspace.random.draw())
+    }
+
+    pub fn access_policy(&self) -> AccessPolicy {
+        self.keyspace.access_policy()
     }
 
     pub fn limits(&self) -> Limits {
@@ -190,9 +195,11 @@ impl Database<'_> {
     }
 
     fn put_at(&mut self, place: Place, key: &[u8], content: Content<'_>, expiry: Expiry) {
-        let access = self.keyspace.access.fresh();
+        let entry = self.store().table().entry(place);
+        let (old, access) = (entry.expiry(), entry.access());
+        // A key that is written again and again is one that is used: its count goes on.
+        let access = self.keyspace.access.touched(access);
         let store = self.store_mut();
-        let old = store.table().entry(place).expiry();
         let new = expiry.over(old);
         // Where the place for an expiry comes or goes, the allocation cannot stay.
         if old.is_some() == new.is_some() && store.overwrite(place, &content) {

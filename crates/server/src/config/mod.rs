@@ -8,7 +8,7 @@ use std::fmt;
 
 pub(crate) use parameters::{ALIASES, Kind, PARAMETERS};
 
-/// All parameters, as text in their canonical form. What the hot path needs is kept in [`crate::state::State`].
+/// All parameters, as text in their canonical form. What the hot path needs is kept in `state::Settings`.
 #[derive(Clone, Debug)]
 pub struct Config {
     values: Vec<String>,

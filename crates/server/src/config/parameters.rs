@@ -45,6 +45,18 @@ const fn parameter(
     Parameter { name, default, kind, mutable }
 }
 
+/// In the order in which Redis names them.
+const MEMORY_POLICIES: &[&str] = &[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+];
+
 /// In alphabetical order. Parameters that the server does not act on yet are here because tools set them; each is marked.
 pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("active-expire-effort", "1", Kind::Integer { min: 1, max: 10 }, true),
@@ -74,6 +86,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("hash-max-listpack-value", "64", COUNT, true),
     parameter("hz", "10", Kind::Integer { min: 1, max: i32::MAX as i64 }, true),
     parameter("io-threads", "1", Kind::Integer { min: 1, max: 1 }, false),
+    parameter("lfu-decay-time", "1", Kind::Integer { min: 0, max: i32::MAX as i64 }, true),
+    parameter("lfu-log-factor", "10", Kind::Integer { min: 0, max: i32::MAX as i64 }, true),
     parameter(
         "list-max-listpack-size",
         "-2",
@@ -89,21 +103,22 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     ),
     parameter("maxclients", "10000", Kind::Integer { min: 1, max: u32::MAX as i64 }, true),
     parameter("maxmemory", "0", Kind::Memory, true),
-    // Eviction is not there yet: above the limit, writes are refused.
-    parameter("maxmemory-policy", "noeviction", Kind::OneOf(&["noeviction"]), true),
+    parameter("maxmemory-eviction-tenacity", "10", Kind::Integer { min: 0, max: 100 }, true),
+    parameter("maxmemory-policy", "noeviction", Kind::OneOf(MEMORY_POLICIES), true),
+    parameter("maxmemory-samples", "5", Kind::Integer { min: 1, max: 64 }, true),
     parameter("notify-keyspace-events", "", Kind::Events, true),
     parameter("pidfile", "", Kind::Text, false),
     parameter("port", "6379", Kind::Integer { min: 0, max: 65_535 }, false),
     parameter("proto-max-bulk-len", "536870912", Kind::MemoryFrom(1 << 20), true),
     parameter("python", "python3", Kind::List, false),
-    // No snapshots yet: these two are accepted and without effect.
+    // Snapshots always have a checksum and are always compressed: these two are accepted and without effect.
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
     parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
     // A directory of wheels that scripts' requirements may be met from without a network.
     parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),
-    // No snapshots yet: accepted and without effect.
+    // Snapshots are saved by SAVE alone yet: accepted and without effect.
     parameter("save", "", Kind::SavePoints, true),
     parameter("set-max-intset-entries", "512", COUNT, true),
     parameter("set-max-listpack-entries", "128", COUNT, true),
@@ -112,6 +127,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("slowlog-max-len", "128", COUNT, true),
     parameter("stream-node-max-bytes", "4096", Kind::Memory, true),
     parameter("stream-node-max-entries", "100", COUNT, true),
+    parameter("strict-registrations", "no", Kind::Bool, true),
     parameter("syslog-enabled", "no", Kind::Bool, false),
     parameter("tcp-backlog", "511", COUNT, false),
     parameter("tcp-keepalive", "300", COUNT, true),

@@ -86,6 +86,7 @@ impl Generator {
                 | "SRANDMEMBER"
                 | "HRANDFIELD"
                 | "ZRANDMEMBER"
+                | "BITCOUNT"
                 | "ZRANK"
                 | "ZREVRANK"
                 | "SSCAN"

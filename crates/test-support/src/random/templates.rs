@@ -170,7 +170,7 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "ZPOPMAX {sorted_set} [{count}]?",
     "ZMPOP 2 {sorted_set} {sorted_set} [MIN|MAX] [COUNT_{count}]?",
     "BZPOPMIN {sorted_set} 0.001",
-    "[ZUNION|ZINTER] 2 {sorted_set} {sorted_set} [WEIGHTS_{score}_{score}]? [AGGREGATE_MIN|AGGREGATE_MAX]? [WITHSCORES]?",
+    "[ZUNION|ZINTER] 2 {sorted_set} {sorted_set} [WEIGHTS_{weight}_{weight}]? [AGGREGATE_MIN|AGGREGATE_MAX]? [WITHSCORES]?",
     "[ZUNION|ZINTER] 2 {sorted_set} {set} [WITHSCORES]?",
     "ZDIFF 2 {sorted_set} {sorted_set} [WITHSCORES]?",
     "[ZUNIONSTORE|ZINTERSTORE|ZDIFFSTORE] {sorted_set} 2 {sorted_set} {sorted_set}",
@@ -256,6 +256,8 @@ pub(crate) fn arguments(slot: &str) -> Option<&'static [&'static str]> {
         "index" => &["0", "0", "1", "-1", "-1", "2", "-2", "3", "-3", "5", "-5"],
         "count" => &["0", "1", "1", "2", "3", "10"],
         "rank" => &["0", "1", "2", "-1", "-2", "5", "x"],
+        // Neither 0 nor negative, of which a score of -0 would come.
+        "weight" => &["1", "2", "0.5", "3e2", "inf", "x"],
         "offset" => &["0", "1", "3", "7", "8", "15", "33", "100"],
         "float" => &["0.5", "-0.25", "1", "10", "1e3", "-2.75", "0.1", "3.0", ".5", "1e-3"],
         "score" => &["0", "1", "1", "2", "-1", "1.5", "0.1", "1e20", "inf", "-inf", "3", "1e-5"],

@@ -76,7 +76,7 @@ pub(super) const SPUBLISH: ServerCommand = ServerCommand {
         Arity::Exactly(3),
         "Posts a message to a shard channel.",
     )
-    .flags(PUBSUB_FLAGS.and(Flags::FAST).and(Flags::MAY_REPLICATE))
+    .flags(PUBSUB_FLAGS.and(Flags::FAST))
     .since("7.0.0")
     .syntax("shardchannel message"),
     run: spublish,

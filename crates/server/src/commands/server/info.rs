@@ -124,10 +124,12 @@ fn memory(state: &State, text: &mut String) {
     line!(text, "mem_allocator:mimalloc");
 }
 
-fn persistence(_state: &State, text: &mut String) {
+fn persistence(state: &State, text: &mut String) {
     line!(text, "loading:0");
     line!(text, "async_loading:0");
+    line!(text, "rdb_changes_since_last_save:{}", state.last_save.changes_since(state));
     line!(text, "rdb_bgsave_in_progress:0");
+    line!(text, "rdb_last_save_time:{}", state.last_save.unix_ms / 1000);
     line!(text, "aof_enabled:0");
     line!(text, "aof_rewrite_in_progress:0");
 }
@@ -142,7 +144,7 @@ fn stats(state: &State, text: &mut String) {
     line!(text, "total_net_output_bytes:{}", statistics.output_bytes);
     line!(text, "rejected_connections:{}", statistics.connections_rejected);
     line!(text, "expired_keys:{}", keyspace.expired_keys);
-    line!(text, "evicted_keys:0");
+    line!(text, "evicted_keys:{}", keyspace.evicted_keys);
     line!(text, "keyspace_hits:{}", keyspace.hits);
     line!(text, "keyspace_misses:{}", keyspace.misses);
     line!(text, "pubsub_channels:{}", state.pubsub.channels().count());

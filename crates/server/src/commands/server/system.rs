@@ -3,7 +3,8 @@ use commands::Result;
 use resp::ReplyWriter;
 
 use crate::client::Slot;
-use crate::commands::syntax_error;
+use crate::commands::{fail, syntax_error};
+use crate::snapshot;
 use crate::state::{ServerCommand, State};
 
 const FAST: Flags = Flags::LOADING.and(Flags::STALE).and(Flags::FAST);
@@ -40,7 +41,7 @@ pub(crate) const ROLE: ServerCommand = ServerCommand {
     },
 };
 
-/// Nothing is saved yet: the start of the server is the state that the "last save" stands for, as in Redis.
+/// Before the first save, the start of the server stands for it, as in Redis.
 pub(crate) const LASTSAVE: ServerCommand = ServerCommand {
     spec: CommandSpec::new(
         "lastsave",
@@ -51,8 +52,7 @@ pub(crate) const LASTSAVE: ServerCommand = ServerCommand {
     .flags(FAST)
     .categories(&["@admin", "@dangerous"]),
     run: |state, _slot, _args, reply| {
-        let started_us = state.clock.unix_us() - state.clock.monotonic_us() as i64;
-        reply.integer(started_us / 1_000_000);
+        reply.integer(state.last_save.unix_ms / 1000);
         Ok(())
     },
 };
@@ -85,16 +85,18 @@ pub(crate) const SHUTDOWN: ServerCommand = ServerCommand {
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE]
 fn shutdown(state: &mut State, _slot: Slot, mut args: Args, _reply: &mut ReplyWriter) -> Result {
+    let mut saves = false;
     while !args.is_empty() {
         let known = ["NOSAVE", "NOW", "FORCE"].iter().any(|word| args.keyword(word));
-        if args.keyword("SAVE") {
-            return crate::commands::fail(
-                "ERR Errors trying to SHUTDOWN. Saving to disk is not supported yet.",
-            );
-        }
         if !known {
-            return syntax_error();
+            if !args.keyword("SAVE") {
+                return syntax_error();
+            }
+            saves = true;
         }
+    }
+    if saves && snapshot::save(state).is_err() {
+        return fail("ERR Errors trying to SHUTDOWN. Check logs.");
     }
     state.shutdown = true;
     Ok(())
