@@ -39,7 +39,10 @@ def execute(*args):
 
 
 def wire_arguments(args):
-    return [bytes(arg) if isinstance(arg, (bytes, bytearray)) else str(arg).encode() for arg in args]
+    return [
+        arg.encode() if type(arg) is str else bytes(arg) if isinstance(arg, (bytes, bytearray)) else str(arg).encode()
+        for arg in args
+    ]
 
 
 class PyAtomic:

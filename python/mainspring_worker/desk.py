@@ -1,8 +1,9 @@
 """The threads of a worker: who reads, who runs, who waits.
 
 One thread leads: it alone reads the stream. It runs what it reads itself, at once, and answers a whole frame in one
-frame. Only when that takes longer than a moment the lead passes to another thread; and a thread that waits for an answer
-of the server may lead meanwhile. So neither a plain call nor a blocking execute() costs a switch of threads.
+frame. Only when that takes longer than a moment the lead passes to another thread. In execute() the leader writes its
+call and reads the answer itself; what else there is to run waits for a moment, for a switch of threads costs more than
+most answers take. So neither a plain call nor one that calls the server costs a switch of threads.
 """
 
 import os
@@ -21,8 +22,14 @@ from .protocol import ATOMIC_END
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
 TICK_S = 0.001
-# How often the watcher looks while the lead is not at stake.
+# How often the watcher looks while the lead is not at stake, or while one job quickly follows the other.
 SLOW_TICK_S = 0.005
+# Jobs within a tick that make it such a time.
+BRISK_TURNS = 4
+# How long other jobs wait for a thread that waits for the server.
+PATIENCE_S = 0.001
+# Jobs that lie on each other on one thread's stack.
+NESTED_MAX = 8
 # Ticks without any work until the watcher sleeps.
 QUIET_TICKS = 50
 # Python's own measure of how long one thread may keep the others from running.
@@ -41,9 +48,9 @@ CURRENT = ContextVar("execution", default=None)
 class Seat:
     """What the desk knows of one thread."""
 
-    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest")
+    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest", "nested", "attends", "followed", "patience")
 
-    def __init__(self, guest):
+    def __init__(self, guest, nested=0):
         self.ident = get_ident()
         # It leads and runs a job meanwhile: the lead may be taken from it.
         self.lending = False
@@ -58,6 +65,14 @@ class Seat:
         self.atomic = None
         # Not a thread of ours: it never runs jobs.
         self.guest = guest
+        # While it leads: it runs what there is to run, soon at least.
+        self.attends = False
+        # Until when other jobs wait for the calls of this one: None before they do, 0 when it has had its time.
+        self.patience = None
+        # Another thread read the answers of its calls.
+        self.followed = False
+        # How many jobs lie below on the thread's stack, each in execute().
+        self.nested = nested
 
 
 class Slot:
@@ -72,6 +87,11 @@ class Slot:
         self.success = True
         self.lock = Lock()
         self.lock.acquire()
+
+
+def die():
+    traceback.print_exc()
+    os._exit(71)
 
 
 class Desk:
@@ -113,8 +133,7 @@ class Desk:
         try:
             self.take_turns()
         except BaseException:
-            traceback.print_exc()
-            os._exit(71)
+            die()
 
     def take_turns(self):
         seat = self.here.seat = Seat(guest=False)
@@ -127,10 +146,12 @@ class Desk:
                     self.leader = seat
                 leads = self.leader is seat
                 urgent = self.urgent.popleft() if self.urgent else None
-                runs = urgent is not None or (bool(work) and self.busy < self.limit)
+                retires = seat.followed and not leads and self.leader.attends
+                seat.followed = False
+                runs = urgent is not None or (bool(work) and self.busy < self.limit and not retires)
                 if runs:
                     self.busy += 1
-                    seat.counted = True
+                    seat.counted = seat.attends = True
                     seat.lending = leads
                     if self.watcher_sleeps:
                         self.watcher_sleeps = False
@@ -143,6 +164,7 @@ class Desk:
             if urgent is not None:
                 job, argument = urgent
                 seat.turn += 1
+                seat.patience = None
                 job(seat, argument)
                 self.rest(seat)
             elif runs:
@@ -162,7 +184,11 @@ class Desk:
             except IndexError:
                 break
             seat.turn += 1
+            seat.patience = None
             job(seat, argument)
+            if seat.followed:
+                # One thread is faster than two that wait for each other: let the leader do it.
+                break
             if seat.out and clock() - flushed > FLUSH_S:
                 self.flush(seat)
                 flushed = clock()
@@ -171,8 +197,7 @@ class Desk:
     def rest(self, seat):
         with self.gate:
             self.busy -= 1
-            seat.counted = False
-            seat.lending = False
+            seat.counted = seat.lending = seat.attends = False
         self.flush(seat)
 
     def ring(self):
@@ -207,6 +232,7 @@ class Desk:
     def watch(self):
         gate = self.gate
         seen = None
+        turns = 0
         quiet = 0
         tick = TICK_S
         while True:
@@ -214,8 +240,10 @@ class Desk:
             wanted = self.on_tick()
             with gate:
                 leader = self.leader
+                before, turns = turns, 0 if leader is None else leader.turn
+                is_brisk = turns - before >= BRISK_TURNS
                 if leader is not None and leader.lending:
-                    now = (leader, leader.turn)
+                    now = (leader, turns)
                     if now == seen:
                         leader.lending = False
                         seen = None
@@ -223,12 +251,12 @@ class Desk:
                     else:
                         seen = now
                     quiet = 0
-                    tick = TICK_S
+                    tick = SLOW_TICK_S if is_brisk else TICK_S
                 else:
                     seen = None
                     # A callback computes, and the lead is elsewhere: nothing to be quick about.
-                    tick = SLOW_TICK_S if self.busy else TICK_S
-                    quiet = 0 if wanted or self.busy else quiet + 1
+                    tick = SLOW_TICK_S if self.busy or is_brisk else TICK_S
+                    quiet = 0 if wanted or self.busy or is_brisk else quiet + 1
                 sleeps = self.watcher_sleeps = quiet > QUIET_TICKS
                 late = [seat for seat in self.seats if seat.out]
             # A job that takes its time must not keep the answers of those before it.
@@ -301,42 +329,94 @@ class Desk:
             leads = self.leader is seat
             if not leads:
                 self.waiting.append(slot)
-            # What remains of this thread's batch must not wait with it.
-            if self.urgent or (self.work and self.busy < self.limit):
-                self.ring()
+                seat.followed = True
         if seat.out:
             seat.out.append(message(token))
             self.flush(seat)
         else:
             self.channel.send([message(token)])
-        if not leads:
+        if not leads and not slot.lock.acquire(timeout=PATIENCE_S):
+            with self.gate:
+                self.ring_if_due()
             slot.lock.acquire()
         # Without an answer the lock was opened to pass the lead.
-        while slot.outcome is EMPTY:
-            self.dispatch(self.channel.receive())
-            if self.urgent or self.work:
-                with self.gate:
-                    if self.urgent or (self.work and self.busy < self.limit):
-                        self.ring()
+        if slot.outcome is EMPTY:
+            self.lead_until_answered(seat, slot)
         with self.gate:
             if counted:
                 self.busy += 1
                 seat.counted = True
             if self.leader is seat:
-                if seat.guest or self.waiting:
+                # Others that wait get their answers from whoever leads: no reason to change that.
+                seat.lending = counted
+                seat.attends = counted and seat.patience != 0
+                if not counted:
                     self.pass_lead()
-                else:
-                    seat.lending = counted
-                    if not counted:
-                        self.pass_lead()
-                    elif self.watcher_sleeps:
-                        self.watcher_sleeps = False
-                        self.alarm.release()
+                elif self.watcher_sleeps:
+                    self.watcher_sleeps = False
+                    self.alarm.release()
             elif slot in self.waiting:
                 self.waiting.remove(slot)
         if slot.success:
             return slot.outcome
         raise slot.outcome
+
+    def lead_until_answered(self, seat, slot):
+        receive, dispatch, spin = self.channel.receive, self.dispatch, self.channel.spin
+        while slot.outcome is EMPTY:
+            if self.urgent and not seat.guest and seat.nested < NESTED_MAX:
+                # The server serves that command alone: our answer comes when it is over.
+                self.nest(seat, slot)
+                continue
+            if self.urgent or self.work:
+                if seat.patience is None:
+                    seat.patience = time.perf_counter() + PATIENCE_S
+                if self.urgent or not self.channel.is_ready_until(seat.patience):
+                    with self.gate:
+                        seat.patience = 0
+                        seat.attends = False
+                        self.ring_if_due()
+            else:
+                spin()
+            dispatch(receive())
+
+    def nest(self, seat, slot):
+        """Runs an urgent job on top of this one, which waits. Afterwards it leads, or has its answer."""
+        inner = Seat(guest=False, nested=seat.nested + 1)
+        with self.gate:
+            if not self.urgent:
+                return
+            job, argument = self.urgent.popleft()
+            self.busy += 1
+            inner.counted = inner.lending = inner.attends = True
+            inner.turn = seat.turn = seat.turn + 1
+            self.leader = inner
+            self.seats.append(inner)
+            if self.watcher_sleeps:
+                self.watcher_sleeps = False
+                self.alarm.release()
+        self.here.seat = inner
+        try:
+            job(inner, argument)
+        except BaseException:
+            die()
+        self.here.seat = seat
+        self.rest(inner)
+        with self.gate:
+            self.seats.remove(inner)
+            if self.leader is inner or self.leader is None:
+                self.leader = seat
+                return
+            self.waiting.append(slot)
+        slot.lock.acquire()
+        with self.gate:
+            if slot in self.waiting:
+                self.waiting.remove(slot)
+
+    def ring_if_due(self):
+        """Gets a thread for what must not wait for this one. Under the gate."""
+        if self.urgent or (self.work and self.busy < self.limit):
+            self.ring()
 
     def answer(self, token, success, value):
         slot = self.slots.pop(token, None)

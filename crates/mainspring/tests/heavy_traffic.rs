@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use test_support::chosen_processes;
+use test_support::{Client, Reply, ServerProcess, chosen_processes};
 
 /// Speaks to every target in turn.
 fn with_each_server(talk: impl Fn(&str, TcpStream)) {
@@ -136,5 +136,46 @@ fn silenced_replies_are_missing_from_a_pipeline_and_no_others() {
     with_each_server(|name, mut stream| {
         let received = exchange(&mut stream, wire.clone(), expected.len());
         assert_eq!(String::from_utf8_lossy(&received), expected, "{name}");
+    });
+}
+
+#[test]
+fn clients_that_pipeline_triggers_while_others_keep_the_server_busy_are_all_served() {
+    const CLIENTS: usize = 50;
+    const ROUNDS: usize = 10;
+    const KEYS: usize = 5000;
+    let server =
+        ServerProcess::mainspring(Path::new(env!("CARGO_BIN_EXE_mainspring")), &[]).unwrap();
+    let script = "GB('CommandReader').map(lambda x: 1).register(trigger='one')";
+    let reply = Client::open(&server).unwrap().call(&["RG.PYEXECUTE", script]).unwrap();
+    assert_eq!(reply, Reply::Simple(b"OK".to_vec()));
+    // Some of these in one turn take longer than a turn gives to commands.
+    let slow = request(&[b"KEYS", b"none:*"]).repeat(20);
+    let pipeline = request(&[b"RG.TRIGGER", b"one"]).repeat(16);
+    let expected = b"*1\r\n$1\r\n1\r\n".repeat(16);
+    let open = || {
+        let stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+    };
+    let mut busy = open();
+    let filling: Vec<u8> =
+        (0..KEYS).flat_map(|key| request(&[b"SET", key.to_string().as_bytes(), b"v"])).collect();
+    exchange(&mut busy, filling, KEYS * b"+OK\r\n".len());
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let (mut stream, pipeline, expected) = (open(), &pipeline, &expected);
+                scope.spawn(move || {
+                    for _ in 0..ROUNDS {
+                        let received = exchange(&mut stream, pipeline.clone(), expected.len());
+                        assert_eq!(&received, expected);
+                    }
+                })
+            })
+            .collect();
+        while clients.iter().any(|client| !client.is_finished()) {
+            exchange(&mut busy, slow.clone(), 20 * b"*0\r\n".len());
+        }
     });
 }

@@ -24,6 +24,7 @@ use crate::handle::{Door, Handle};
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
 use crate::snapshot;
+use crate::spin::Spin;
 use crate::state::State;
 
 /// Sockets that one turn hears at most: thousands that come or go together must not make the others wait.
@@ -69,6 +70,7 @@ pub struct Server {
     next_cron_ms: i64,
     expiry_is_behind: bool,
     eviction_is_behind: bool,
+    spin: Spin,
 }
 
 impl Server {
@@ -118,6 +120,7 @@ impl Server {
             next_cron_ms: 0,
             expiry_is_behind: false,
             eviction_is_behind: false,
+            spin: Spin::new(),
         };
         server.watch_listeners()?;
         if !pidfile.is_empty() {
@@ -183,10 +186,7 @@ impl Server {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         self.watch_workers()?;
-        match self.poll.poll(events, Some(self.patience())) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
-            result => result?,
-        }
+        self.wait(events)?;
         self.state.tick();
         self.state.statistics.turns += 1;
         self.commands_end_us = self.state.clock.monotonic_us() + COMMANDS_BUDGET_US;
@@ -225,6 +225,24 @@ impl Server {
         self.execute();
         self.write();
         self.close_condemned();
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let patience = self.patience();
+        let poll = &mut self.poll;
+        let mut wait = |patience| match poll.poll(events, Some(patience)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(false)
+            }
+            result => result.map(|()| !events.is_empty()),
+        };
+        // A function that has its answer mostly asks for the next thing, or ends, at once.
+        let expects_worker = std::mem::take(&mut self.state.gears.has_answered);
+        if patience.is_zero() || !expects_worker || !self.spin.look(|| wait(Duration::ZERO))? {
+            wait(patience)?;
+        }
         Ok(())
     }
 
@@ -458,11 +476,13 @@ impl Server {
     fn leave_for_later(&mut self, slots: impl Iterator<Item = Slot>) {
         for slot in slots {
             if let Some(Some(connection)) = self.connections.get_mut(slot)
-                && connection.has_something()
                 && !self.runnable.contains(&slot)
             {
-                connection.is_listed = true;
-                self.runnable.push(slot);
+                // One that was resumed may have nothing yet: it is listed again when it has sent something.
+                connection.is_listed = connection.has_something();
+                if connection.is_listed {
+                    self.runnable.push(slot);
+                }
             }
         }
     }

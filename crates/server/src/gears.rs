@@ -1,5 +1,6 @@
 //! The function engine in this server: the engine's two doors, its commands, its place in the loop's turn.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::path;
@@ -24,6 +25,7 @@ use crate::dispatch::{self, Outcome};
 use crate::function_calls;
 use crate::hooks::Running;
 use crate::log;
+use crate::spin::Spin;
 use crate::state::State;
 
 /// The server's parameters that are options of the engine, and their names there.
@@ -59,6 +61,10 @@ pub(crate) struct Gears {
     pub(crate) waiting_calls: HashMap<Slot, (WorkerId, CallToken)>,
     /// The client whose requests are being executed: its output is elsewhere.
     pub(crate) executing: Option<Slot>,
+    /// A function has got the reply of a call in this turn.
+    pub(crate) has_answered: bool,
+    /// For whoever has the data to itself.
+    spin: Spin,
     /// Scratch for replies to functions.
     pub(crate) wire: Vec<u8>,
 }
@@ -102,6 +108,8 @@ impl Gears {
             running: Running::default(),
             waiting_calls: HashMap::new(),
             executing: None,
+            has_answered: false,
+            spin: Spin::new(),
             wire: Vec::new(),
         }
     }
@@ -342,6 +350,8 @@ pub(crate) fn client_gone(state: &mut State, slot: Slot) {
 /// A worker's descriptor is ready.
 pub(crate) fn worker_ready(state: &mut State, token: u64) {
     receive(state, |pool, sink| pool.ready(token, sink));
+    // A function that waits for its call's reply goes on while clients are served.
+    flush(state);
 }
 
 /// Takes messages out of the pool, then hands them to the engine.
@@ -411,9 +421,17 @@ fn serve_borrower(state: &mut State) {
     let now_ms = state.clock.unix_ms();
     let due_ms = machine.engine.next_deadline_ms().unwrap_or(lease.until_ms);
     let left_ms = (due_ms - now_ms).clamp(0, 1000) as u64;
+    let mut spin = state.gears.spin;
     receive(state, |pool, sink| {
-        pool.wait_one(lease.worker, Duration::from_millis(left_ms), sink);
+        let mut wait = |timeout| pool.wait_one(lease.worker, timeout, sink);
+        if !spin
+            .look(|| Ok::<_, Infallible>(wait(Duration::ZERO)))
+            .unwrap_or_else(|never| match never {})
+        {
+            wait(Duration::from_millis(left_ms));
+        }
     });
+    state.gears.spin = spin;
     state.clock.tick();
 }
 

@@ -28,6 +28,7 @@ mod process;
 mod pubsub;
 mod slowlog;
 mod snapshot;
+mod spin;
 mod state;
 mod statistics;
 mod stopwatch;

@@ -66,6 +66,8 @@ pub(crate) struct Home {
     warm: VecDeque<u64>,
     /// Somebody took a process since the last refill.
     wants_refill: bool,
+    /// When it is made, unless nothing is left.
+    refill_due_ms: Option<i64>,
     /// What it said last, to explain why it did not start.
     pub(crate) last_words: Option<String>,
     pub(crate) knowledge: Knowledge,
@@ -107,6 +109,9 @@ const ZYGOTE_OUTPUT: u64 = 3;
 
 const SCRATCH_BYTES: usize = 256 * 1024;
 
+/// How long the fork that replaces a warm process waits: it must not take the processor from the script just begun.
+const REFILL_DELAY_MS: i64 = 2;
+
 impl Pool {
     /// Starts the first interpreter's zygote, so that the first session finds a warm process.
     pub fn new(spec: PoolSpec) -> Self {
@@ -128,7 +133,7 @@ impl Pool {
         if let Some(home) = pool.homes.first_mut() {
             home.wants_refill = true;
         }
-        pool.refill();
+        pool.refill(0);
         pool.survey_if_used_before();
         pool
     }
@@ -184,7 +189,7 @@ impl Pool {
                 self.write(number);
             }
         }
-        self.refill();
+        self.refill(now_ms);
         if now_ms / 1000 != self.second {
             self.second = now_ms / 1000;
             self.limit_jobs(now_ms);
@@ -223,16 +228,18 @@ impl Pool {
                 .chain(control.map(|(_, fd)| (fd, false)))
                 .collect();
             // An error here is a programming error; reading below finds out what can be found.
-            let _ = sys::wait(&watched, timeout);
+            let is_ready = sys::wait(&watched, timeout).unwrap_or(true);
             let control = control.map(|(number, _)| number);
 
-            self.write(number);
-            self.read(number, &mut |from, message| {
-                seen = true;
-                sink(from, message);
-            });
-            if !seen && let Some(control) = control {
-                self.read_control(control);
+            if is_ready {
+                self.write(number);
+                self.read(number, &mut |from, message| {
+                    seen = true;
+                    sink(from, message);
+                });
+                if !seen && let Some(control) = control {
+                    self.read_control(control);
+                }
             }
         }
         self.yield_late_of(worker, &mut seen, sink);
@@ -449,11 +456,18 @@ impl Pool {
         }
     }
 
-    fn refill(&mut self) {
+    fn refill(&mut self, now_ms: i64) {
         for index in 0..self.homes.len() {
-            if !std::mem::take(&mut self.homes[index].wants_refill) {
+            let home = &mut self.homes[index];
+            if !home.wants_refill {
                 continue;
             }
+            let due_ms = *home.refill_due_ms.get_or_insert(now_ms + REFILL_DELAY_MS);
+            if !home.warm.is_empty() && now_ms < due_ms {
+                continue;
+            }
+            home.wants_refill = false;
+            home.refill_due_ms = None;
             while self.homes[index].warm.len() < self.spec.warm {
                 match self.fork(index) {
                     Ok(number) => self.homes[index].warm.push_back(number),
@@ -469,7 +483,10 @@ impl Pool {
     fn fork(&mut self, index: usize) -> io::Result<u64> {
         let interpreter = self.spec.interpreters.get(index).ok_or(io::ErrorKind::NotFound)?;
         if self.homes[index].zygote.is_none() {
-            let zygote = Zygote::start(interpreter)?;
+            let zygote = Zygote::start(interpreter).map_err(|error| {
+                let text = format!("cannot start '{}': {error}", interpreter.display());
+                io::Error::new(error.kind(), text)
+            })?;
             let number = self.next;
             self.next += 1;
             watch(&mut self.changes, zygote.control_fd(), number << 2 | CONTROL);

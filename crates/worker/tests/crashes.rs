@@ -87,7 +87,7 @@ fn an_interpreter_that_does_not_start_is_an_exit_with_its_reason() {
     let mut driver = Driver::with("/nonexistent/python".into());
     let worker = driver.session();
     let ExitReason::NotStarted(why) = exit_of(&mut driver, worker) else { panic!() };
-    assert!(why.contains("No such file"), "{why}");
+    assert!(why.contains("cannot start '/nonexistent/python': No such file"), "{why}");
 
     let mut driver = Driver::with("false".into());
     let worker = driver.session();

@@ -150,3 +150,25 @@ fn the_outcome_of_a_run_is_handed_to_the_coroutine_that_awaits_it() {
     driver.pool.hand_back(worker, ExecutionId(77), &results, &errors);
     assert_eq!(driver.outcome(worker, execution).records, [text("[['3', None], ['no']]")]);
 }
+
+#[test]
+fn it_runs_on_top_of_the_call_that_triggered_it() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    assert_eq!(driver.script(worker, "import threading\nthreads = []"), None);
+    let (outer, ..) = driver.described(
+        worker,
+        "def outer(r):\n    threads.append(threading.get_ident())\n    return execute('SET', 'k', 'v')\n\
+         GB('CommandReader').map(outer).register(trigger='o')",
+    );
+    let (inner, ..) = driver.described(
+        worker,
+        "GB('CommandReader').map(lambda r: threads == [threading.get_ident()]).register(trigger='i')",
+    );
+    let caller = driver.invoke(worker, outer, &[b"o"]);
+    let FromWorker::Execute { token, .. } = driver.next(worker) else { panic!() };
+    let execution = invoke_inside(&mut driver, worker, inner, true);
+    assert_eq!(driver.outcome(worker, execution).records, [text("True")]);
+    driver.pool.answer_wire(worker, token, b"+OK\r\n");
+    assert_eq!(driver.outcome(worker, caller).records, [text("OK")]);
+}

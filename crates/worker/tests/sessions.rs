@@ -353,6 +353,37 @@ fn a_nested_call_runs_while_its_caller_waits() {
 }
 
 #[test]
+fn a_callback_of_many_calls_does_not_hold_up_a_short_one() {
+    const CALLS: usize = 10_000;
+    everywhere(|driver| {
+        let worker = driver.session();
+        let (long, ..) = driver.described(
+            worker,
+            &format!("GB('CommandReader').map(lambda r: [execute('PING') for _ in range({CALLS})]).register(trigger='l')"),
+        );
+        let (short, ..) = driver
+            .described(worker, "GB('CommandReader').map(lambda r: 's').register(trigger='s')");
+        driver.invoke(worker, long, &[b"l"]);
+        let wanted = driver.invoke(worker, short, &[b"s"]);
+        let mut calls = 0;
+        loop {
+            match driver.next(worker) {
+                FromWorker::Execute { token, .. } => {
+                    driver.pool.answer_wire(worker, token, b"+PONG\r\n");
+                    calls += 1;
+                }
+                FromWorker::Progress { execution, .. } => {
+                    assert_eq!(execution, wanted, "the long one was over first");
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(calls < CALLS, "it waited for all of them");
+    });
+}
+
+#[test]
 fn a_long_callback_does_not_hold_up_a_short_one() {
     everywhere(|driver| {
         let worker = driver.session();
