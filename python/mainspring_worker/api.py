@@ -5,6 +5,7 @@ import copy
 import cProfile
 import io
 import pstats
+import importlib.util
 import sys
 import types
 from threading import Lock, Thread
@@ -353,13 +354,18 @@ def install():
     offer_cloudpickle(main)
 
 
-def offer_cloudpickle(names):
-    try:
-        import cloudpickle
-
-        names["cloudpickle"] = cloudpickle
-    except ImportError:
-        pass
+def offer_cloudpickle(*namespaces):
+    """Under its name in each, where there is one. It is loaded at its first use: that takes longer than most scripts."""
+    module = sys.modules.get("cloudpickle")
+    if module is None:
+        spec = importlib.util.find_spec("cloudpickle")
+        if spec is None:
+            return
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        module = sys.modules["cloudpickle"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    for names in namespaces:
+        names["cloudpickle"] = module
 
 
 def script_globals():

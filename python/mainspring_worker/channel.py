@@ -9,7 +9,7 @@ from time import perf_counter
 # Received into place: a fresh buffer of this size each time would be three calls for memory besides the one for data.
 READ_BYTES = 64 * 1024
 # So long an answer is looked for again and again: sleeping and being woken costs about as much.
-SPIN_S = 0.00002
+SPIN_S = 0.00005
 # After a vain spin so many waits go without one; twice as many after the next, up to the second number.
 PENALTY = 8
 PENALTY_MAX = 512

@@ -1,5 +1,6 @@
 """A session: one script's world in this process, and what the server asks of it."""
 
+import marshal
 import sys
 import threading
 from weakref import WeakValueDictionary
@@ -41,9 +42,28 @@ def run(stream):
     """The life of a worker process; never returns but by its end."""
     global current
     current = Session(desk.Desk(channel.Channel(stream)))
+    rehearse()
     # The thread that started the process stays out of it: so that all threads of a session are alike.
     threading.Thread(target=current.desk.run, args=(current.dispatch,), name="executor", daemon=True).start()
     threading.Event().wait()
+
+
+REHEARSAL = """
+def callback(record):
+    return record
+flow = GearsBuilder('CommandReader').map(callback).filter(lambda record: True).count()
+try:
+    raise ValueError
+except ValueError:
+    pass
+"""
+
+
+def rehearse():
+    """A process that was forked shares its memory until it writes to it, page by page, and every object that it looks at is
+    written to. So a process that waits for a session has looked at what a script needs, while nobody waits for it."""
+    exec(compile(REHEARSAL, "<string>", "exec"), dict(current.globals))
+    marshal.loads(marshal.dumps(("", b"", [1, None, {}]), 2))
 
 
 class Body:
@@ -121,8 +141,7 @@ class Session:
     def begin(self, name, threads, memory_bytes_max, sites):
         self.name = name
         if sites and "cloudpickle" in packages.use(sites):
-            for names in (sys.modules["__main__"].__dict__, self.globals):
-                api.offer_cloudpickle(names)
+            api.offer_cloudpickle(sys.modules["__main__"].__dict__, self.globals)
         self.desk.limit = threads
         name_process("py:" + name)
         if memory_bytes_max is not None:

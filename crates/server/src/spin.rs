@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than this an answer is not watched for: sleeping and being woken costs about as much.
-const SPIN: Duration = Duration::from_micros(20);
+const SPIN: Duration = Duration::from_micros(50);
 /// After a vain spin so many waits go without one; twice as many after the next, up to the second number.
 const PENALTY: u32 = 8;
 const PENALTY_MAX: u32 = 512;
