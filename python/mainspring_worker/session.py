@@ -1,6 +1,7 @@
 """A session: one script's world in this process, and what the server asks of it."""
 
 import marshal
+import resource
 import sys
 import threading
 from weakref import WeakValueDictionary
@@ -80,6 +81,8 @@ class Session:
     def __init__(self, desk):
         self.desk = desk
         self.name = ""
+        # As of now, while nobody waits: asking takes a while.
+        self.data_bytes = data_bytes()
         self.globals = api.script_globals()
         self.functions = {}
         self.executions = {}
@@ -145,7 +148,7 @@ class Session:
         self.desk.limit = threads
         name_process("py:" + name)
         if memory_bytes_max is not None:
-            limit_memory(memory_bytes_max, threads)
+            limit_memory(memory_bytes_max, self.data_bytes, threads)
 
     def script(self, seat, begun):
         body, code = begun
@@ -389,12 +392,14 @@ def registered(callback):
         api.log("onRegistered failed: %s" % error_text(error), "warning")
 
 
-def limit_memory(bytes_max, threads):
-    import resource
-
+def data_bytes():
+    """What the process has of the account that limit_memory() bounds."""
     with open("/proc/self/status", "rb") as status:
         data = [line for line in status if line.startswith(b"VmData:")]
-    used = int(data[0].split()[1]) * 1024
+    return int(data[0].split()[1]) * 1024
+
+
+def limit_memory(bytes_max, used, threads):
     # The threads a session may still start have their stacks in the same account.
     stacks = 8 * 1024 * 1024 * (threads + desk.IDLE_MAX)
     limit = used + stacks + bytes_max
