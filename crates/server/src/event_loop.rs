@@ -38,7 +38,7 @@ const WAITING_INPUT_BYTES_MAX: usize = 64 << 10;
 /// What commands may take of a turn before its replies are written and other sockets are heard.
 const COMMANDS_BUDGET_US: u64 = 5000;
 /// What the function engine may take of a turn before clients are served again.
-const FUNCTIONS_BUDGET_US: u64 = 1000;
+const FUNCTIONS_BUDGET_US: u64 = 500;
 const CRON_INTERVAL_MS: i64 = 100;
 /// Entries that one step of active expiry looks at, and how long it may go on within one turn.
 const EXPIRY_STEP: usize = 2000;
