@@ -1,7 +1,8 @@
-use command_spec::{Args, Arity, CommandSpec, Flags, Group};
+use command_spec::{Args, Arity, CommandSpec, Group};
 use commands::Result;
 use resp::ReplyWriter;
 
+use super::HANDSHAKE;
 use crate::client::Slot;
 use crate::commands::{fail, syntax_error};
 use crate::state::{ServerCommand, State};
@@ -13,14 +14,7 @@ pub(crate) const AUTH: ServerCommand = ServerCommand {
         Arity::AtLeast(2),
         "Authenticates the connection.",
     )
-    .flags(
-        Flags::NO_SCRIPT
-            .and(Flags::LOADING)
-            .and(Flags::STALE)
-            .and(Flags::FAST)
-            .and(Flags::NO_AUTH)
-            .and(Flags::ALLOW_BUSY),
-    )
+    .flags(HANDSHAKE)
     .syntax("[username] password"),
     run: auth,
 };

@@ -2,6 +2,7 @@ use command_spec::{Args, Arity, CommandSpec, Flags, Group};
 use commands::{Error, Result};
 use resp::{Protocol, ReplyWriter};
 
+use super::HANDSHAKE;
 use crate::client::{ReplyMode, Slot};
 use crate::commands::forget_subscriptions;
 use crate::state::{ServerCommand, State};
@@ -82,14 +83,7 @@ fn select(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter
 
 pub(crate) const QUIT: ServerCommand = ServerCommand {
     spec: CommandSpec::new("quit", Group::Connection, Arity::AtLeast(1), "Closes the connection.")
-        .flags(
-            Flags::NO_SCRIPT
-                .and(Flags::LOADING)
-                .and(Flags::STALE)
-                .and(Flags::FAST)
-                .and(Flags::NO_AUTH)
-                .and(Flags::ALLOW_BUSY),
-        ),
+        .flags(HANDSHAKE),
     run: quit,
 };
 
@@ -102,14 +96,7 @@ fn quit(state: &mut State, slot: Slot, _args: Args, reply: &mut ReplyWriter) -> 
 
 pub(crate) const RESET: ServerCommand = ServerCommand {
     spec: CommandSpec::new("reset", Group::Connection, Arity::Exactly(1), "Resets the connection.")
-        .flags(
-            Flags::NO_SCRIPT
-                .and(Flags::LOADING)
-                .and(Flags::STALE)
-                .and(Flags::FAST)
-                .and(Flags::NO_AUTH)
-                .and(Flags::ALLOW_BUSY),
-        )
+        .flags(HANDSHAKE)
         .since("6.2.0"),
     run: reset,
 };

@@ -1,7 +1,8 @@
-use command_spec::{Args, Arity, CommandSpec, Flags, Group};
+use command_spec::{Args, Arity, CommandSpec, Group};
 use commands::{Error, Result};
 use resp::{Protocol, ReplyWriter};
 
+use super::HANDSHAKE;
 use super::auth::authenticate;
 use super::client::check_name;
 use crate::REDIS_VERSION;
@@ -16,14 +17,7 @@ pub(crate) const HELLO: ServerCommand = ServerCommand {
         Arity::AtLeast(1),
         "Handshakes with the server.",
     )
-    .flags(
-        Flags::NO_SCRIPT
-            .and(Flags::LOADING)
-            .and(Flags::STALE)
-            .and(Flags::FAST)
-            .and(Flags::NO_AUTH)
-            .and(Flags::ALLOW_BUSY),
-    )
+    .flags(HANDSHAKE)
     .since("6.0.0")
     .syntax("[protover] [AUTH <username password>] [SETNAME clientname]"),
     run: hello,

@@ -7,7 +7,17 @@ mod hello;
 
 pub(crate) use client::apply_reply_mode;
 
+use command_spec::Flags;
+
 use crate::state::ServerCommand;
+
+/// Of commands that begin, change or end a connection, in whatever state it and the server are.
+const HANDSHAKE: Flags = Flags::NO_SCRIPT
+    .and(Flags::LOADING)
+    .and(Flags::STALE)
+    .and(Flags::FAST)
+    .and(Flags::NO_AUTH)
+    .and(Flags::ALLOW_BUSY);
 
 pub(crate) const COMMANDS: &[&ServerCommand] = &[
     &auth::AUTH,
