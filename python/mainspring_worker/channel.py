@@ -12,7 +12,7 @@ READ_BYTES = 64 * 1024
 SPIN_S = 0.00005
 # After a vain spin so many waits go without one; twice as many after the next, up to the second number.
 PENALTY = 8
-PENALTY_MAX = 512
+PENALTY_MAX = 64
 
 
 class Channel:

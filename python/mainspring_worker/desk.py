@@ -13,12 +13,15 @@ import time
 import traceback
 from collections import deque
 from contextvars import ContextVar
+from itertools import count
 from queue import SimpleQueue
 from threading import Lock, get_ident
 
 from .errors import GearsError, GearsForceStopped
 from .forced_stop import stop_thread, take_back
-from .protocol import ATOMIC_END
+from .mailbox import ATTENDED
+from .protocol import ATOMIC_END, LOOK
+from .values import revive
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
 TICK_S = 0.001
@@ -95,8 +98,9 @@ def die():
 
 
 class Desk:
-    def __init__(self, channel, limit=1):
+    def __init__(self, channel, mailbox=None, limit=1):
         self.channel = channel
+        self.mailbox = mailbox
         self.limit = limit
         self.here = threading.local()
         self.dispatch = None
@@ -112,7 +116,7 @@ class Desk:
         self.bell = SimpleQueue()
         self.slots = {}
         self.waiting = []
-        self.tokens = 0
+        self.take_token = count(1).__next__
         self.alarm = Lock()
         self.alarm.acquire()
         self.watcher_sleeps = False
@@ -308,18 +312,31 @@ class Desk:
         if seat.out:
             self.channel.send_queued(seat.out)
 
-    def ask(self, message):
-        """Sends a call and waits for its answer. `message` makes the message of a token."""
+    def ask(self, kind, *fields):
+        """Sends a call and waits for its answer: through the mailbox, if that is quick, otherwise at the stream."""
+        message = (kind, self.take_token()) + fields
+        mailbox = self.mailbox
+        posted = None
+        if mailbox is not None and mailbox.words[ATTENDED] and mailbox.sending.acquire(False):
+            try:
+                posted = mailbox.ask(message)
+            finally:
+                mailbox.sending.release()
+            if type(posted) is tuple:
+                return outcome(*posted)
+        return self.ask_at_stream(message, posted)
+
+    def ask_at_stream(self, message, posted):
+        """`posted`: the number under which the mailbox has it already."""
         seat = self.seat()
         slot = Slot(seat)
+        token = message[1]
         with self.gate:
             # From here on the thread cannot be stopped: half a frame read would be the end of the session.
             if seat.execution is not None and seat.execution.aborted:
                 take_back(seat.ident)
             counted = seat.counted
             seat.counted = False
-            self.tokens += 1
-            token = self.tokens
             self.slots[token] = slot
             if counted:
                 self.busy -= 1
@@ -330,11 +347,14 @@ class Desk:
             if not leads:
                 self.waiting.append(slot)
                 seat.followed = True
-        if seat.out:
-            seat.out.append(message(token))
-            self.flush(seat)
+        if posted is None:
+            if seat.out:
+                seat.out.append(message)
+                self.flush(seat)
+            else:
+                self.channel.send([message])
         else:
-            self.channel.send([message(token)])
+            self.wait_at_stream(seat, token, posted)
         if not leads and not slot.lock.acquire(timeout=PATIENCE_S):
             with self.gate:
                 self.ring_if_due()
@@ -357,9 +377,17 @@ class Desk:
                     self.alarm.release()
             elif slot in self.waiting:
                 self.waiting.remove(slot)
-        if slot.success:
-            return slot.outcome
-        raise slot.outcome
+        return outcome(slot.success, False, slot.outcome)
+
+    def wait_at_stream(self, seat, token, posted):
+        """The mailbox has the call, and nobody has answered it yet."""
+        self.flush(seat)
+        answer = self.mailbox.give_up(posted)
+        if answer is not None:
+            self.answer(token, *answer)
+        elif not self.mailbox.words[ATTENDED]:
+            # It may have gone to sleep before it saw the call.
+            self.channel.send([(LOOK,)])
 
     def lead_until_answered(self, seat, slot):
         receive, dispatch, spin = self.channel.receive, self.dispatch, self.channel.spin
@@ -418,11 +446,11 @@ class Desk:
         if self.urgent or (self.work and self.busy < self.limit):
             self.ring()
 
-    def answer(self, token, success, value):
+    def answer(self, token, success, marked, value):
         slot = self.slots.pop(token, None)
         if slot is not None and slot.outcome is EMPTY:
             slot.success = success
-            slot.outcome = value if success else GearsError(value)
+            slot.outcome = revive(value) if marked else value
             slot.lock.release()
 
     # Forced stop
@@ -449,10 +477,7 @@ class Desk:
     def end_atomic(self, seat):
         """Lets go of the server where a callback did not. The answer finds nobody waiting."""
         seat.atomic = None
-        with self.gate:
-            self.tokens += 1
-            token = self.tokens
-        seat.out.append((ATOMIC_END, token))
+        seat.out.append((ATOMIC_END, self.take_token()))
 
     def leave(self, seat, execution):
         """The thread has left the execution's callbacks: no forced stop reaches it any more."""
@@ -469,3 +494,10 @@ class Desk:
                 return
             except GearsForceStopped:
                 continue
+
+
+def outcome(success, marked, value):
+    """What a call gives: the value, or the error raised."""
+    if success:
+        return revive(value) if marked else value
+    raise value if isinstance(value, BaseException) else GearsError(value)

@@ -39,10 +39,10 @@ DOOMED_MAX = 1000
 current = None
 
 
-def run(stream):
+def run(stream, box):
     """The life of a worker process; never returns but by its end."""
     global current
-    current = Session(desk.Desk(channel.Channel(stream)))
+    current = Session(desk.Desk(channel.Channel(stream), box))
     rehearse()
     # The thread that started the process stays out of it: so that all threads of a session are alike.
     threading.Thread(target=current.desk.run, args=(current.dispatch,), name="executor", daemon=True).start()
@@ -116,7 +116,7 @@ class Session:
                     execution.add_batch(records, last, marked)
             elif kind == ANSWER:
                 _, token, success, value, marked = message
-                self.desk.answer(token, success, values.revive(value) if marked else value)
+                self.desk.answer(token, success, marked, value)
             elif kind == INVOKE_INSIDE:
                 self.desk.add_urgent(self.invoke_inside, message)
             elif kind == HAND_BACK:
@@ -190,7 +190,7 @@ class Session:
         with self.lock:
             self.starting += 1
         try:
-            execution = self.desk.ask(lambda token: (RUN, token, number, described, kwargs))
+            execution = self.desk.ask(RUN, number, described, kwargs)
             future = api.RunFuture(execution, is_in_script)
             if not is_in_script:
                 self.know_run(int(execution.rpartition("-")[2]), number, future)
@@ -235,7 +235,7 @@ class Session:
         kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
         described = function.described()
         try:
-            registration = self.desk.ask(lambda token: (REGISTER, token, number, described, kwargs, pickle))
+            registration = self.desk.ask(REGISTER, number, described, kwargs, pickle)
         except GearsError:
             del self.functions[number]
             raise
@@ -355,7 +355,7 @@ class Session:
         with self.lock:
             number = len(self.time_events)
             self.time_events.append(callback)
-        return self.desk.ask(lambda token: (REGISTER_TIME_EVENT, token, number, period_s))
+        return self.desk.ask(REGISTER_TIME_EVENT, number, period_s)
 
     def call_time_event(self, seat, number):
         try:

@@ -303,6 +303,31 @@ pub enum FromWorker {
     },
 }
 
+impl FromWorker {
+    /// By which the answer to this message is named, if the worker wants one.
+    pub fn token(&self) -> Option<Token> {
+        match self {
+            FromWorker::Run { token, .. }
+            | FromWorker::Register { token, .. }
+            | FromWorker::Execute { token, .. }
+            | FromWorker::CallNext { token, .. }
+            | FromWorker::GetCommand { token, .. }
+            | FromWorker::OverrideReply { token, .. }
+            | FromWorker::TimeEvent { token, .. }
+            | FromWorker::AtomicBegin { token, .. }
+            | FromWorker::AtomicEnd { token, .. }
+            | FromWorker::ConfigGet { token, .. } => Some(*token),
+            FromWorker::ScriptDone { .. }
+            | FromWorker::Loaded { .. }
+            | FromWorker::Progress { .. }
+            | FromWorker::Suspended { .. }
+            | FromWorker::Log { .. }
+            | FromWorker::Prepared(_)
+            | FromWorker::Exited { .. } => None,
+        }
+    }
+}
+
 /// Why a worker process ended, said so that a caller understands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExitReason {

@@ -94,7 +94,7 @@ impl Gears {
         }
         let packages =
             Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
-        let pool = Pool::new(PoolSpec { interpreters, warm, packages });
+        let pool = Pool::new(PoolSpec { interpreters, warm, packages, mailboxes: true });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
             interest: EventInterest::default(),
@@ -352,6 +352,32 @@ pub(crate) fn worker_ready(state: &mut State, token: u64) {
     receive(state, |pool, sink| pool.ready(token, sink));
     // A function that waits for its call's reply goes on while clients are served.
     flush(state);
+}
+
+/// Whether a function has put a call where only we look for it.
+pub(crate) fn has_mail(state: &State) -> bool {
+    state.gears.machine.as_ref().is_some_and(|machine| machine.pool.has_mail())
+}
+
+/// Answers calls that lie in mailboxes: a function that calls while clients are served should not wait for the turn's end.
+pub(crate) fn look(state: &mut State) {
+    if has_mail(state) {
+        receive(state, Pool::look);
+        if let Some(machine) = &mut state.gears.machine {
+            machine.pool.close_mail();
+        }
+    }
+}
+
+/// The loop is about to sleep: nobody looks into mailboxes until it is awake. `false`: it must not sleep.
+pub(crate) fn fall_asleep(state: &mut State) -> bool {
+    state.gears.machine.as_mut().is_none_or(|machine| machine.pool.leave_mail())
+}
+
+pub(crate) fn wake_up(state: &mut State) {
+    if let Some(machine) = &mut state.gears.machine {
+        machine.pool.attend_mail();
+    }
 }
 
 /// Takes messages out of the pool, then hands them to the engine.

@@ -7,6 +7,7 @@ mod frame;
 mod installer;
 mod interpreter;
 mod log_lines;
+mod mailbox;
 mod marshal;
 mod message;
 mod pool;
@@ -51,6 +52,7 @@ pub mod runtime {
         "execution",
         "forced_stop",
         "futures",
+        "mailbox",
         "packages",
         "pickling",
         "protocol",

@@ -36,12 +36,13 @@ type Result<T> = std::result::Result<T, Unexpected>;
 /// The messages of one frame, in order.
 pub(crate) fn messages(frame: Argument) -> Result<Vec<Argument>> {
     match frame {
-        Argument::List(messages) => Ok(messages),
+        Argument::List(messages) | Argument::Tuple(messages) => Ok(messages),
         _ => Err("a frame is not a list".into()),
     }
 }
 
-pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
+/// `None`: the message was only to make us look at what lies in the mailbox.
+pub(crate) fn from_worker(message: Argument) -> Result<Option<FromWorker>> {
     let mut fields = Fields::of(message)?;
     let message = match fields.int()? {
         1 => FromWorker::ScriptDone { error: fields.optional_text()? },
@@ -100,10 +101,14 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
         },
+        16 => {
+            fields.end()?;
+            return Ok(None);
+        }
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };
     fields.end()?;
-    Ok(message)
+    Ok(Some(message))
 }
 
 /// A tuple's elements, taken one by one.
@@ -301,7 +306,8 @@ mod tests {
             int(1),
             int(20),
         ]);
-        let FromWorker::Progress { records, done: true, .. } = from_worker(progress).unwrap()
+        let Some(FromWorker::Progress { records, done: true, .. }) =
+            from_worker(progress).unwrap()
         else {
             panic!()
         };

@@ -8,6 +8,7 @@ use functions::worker::{ExitReason, FromWorker};
 
 use crate::frame::{Inbox, Outbox};
 use crate::log_lines::LogLines;
+use crate::mailbox::Mailbox;
 use crate::marshal;
 use crate::message::{self, Unexpected};
 use crate::transport::{Socket, Transport};
@@ -23,7 +24,10 @@ pub(crate) struct Process {
     pub(crate) blocked: bool,
     pub(crate) outbox: Outbox,
     pub(crate) lines: LogLines,
+    pub(crate) mailbox: Option<Mailbox>,
     inbox: Inbox,
+    /// Scratch for what lay in the mailbox.
+    frame: Vec<u8>,
     stream: Option<Socket>,
     output: Option<PipeReader>,
 }
@@ -42,7 +46,12 @@ pub(crate) enum Reading {
 const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 impl Process {
-    pub(crate) fn new(interpreter: usize, stream: Socket, output: PipeReader) -> Self {
+    pub(crate) fn new(
+        interpreter: usize,
+        stream: Socket,
+        output: PipeReader,
+        mailbox: Option<Mailbox>,
+    ) -> Self {
         Process {
             interpreter,
             taken: false,
@@ -51,7 +60,9 @@ impl Process {
             blocked: false,
             outbox: Outbox::default(),
             lines: LogLines::default(),
+            mailbox,
             inbox: Inbox::default(),
+            frame: Vec::new(),
             stream: Some(stream),
             output: Some(output),
         }
@@ -105,15 +116,19 @@ impl Process {
         scratch: &mut [u8],
         yield_: &mut dyn FnMut(FromWorker),
     ) -> Reading {
-        let Some(stream) = &mut self.stream else { return Reading::Ended };
         let mut share = 0;
         while share < TURN_BYTES_MAX {
+            let Some(stream) = &mut self.stream else { return Reading::Ended };
             match stream.read(scratch) {
                 Ok(0) => return Reading::Ended,
                 Ok(length) => {
                     share += length;
                     self.inbox.extend(&scratch[..length]);
-                    if let Err(Unexpected(why)) = deliver(&mut self.inbox, yield_) {
+                    // What the worker put into the mailbox before it wrote this comes first.
+                    let delivered = self
+                        .look(yield_)
+                        .and_then(|_| deliver(&mut self.inbox, self.mailbox.as_mut(), yield_));
+                    if let Err(Unexpected(why)) = delivered {
                         return Reading::Broken(why);
                     }
                     // A short read has emptied the socket: asking again would only cost a system call.
@@ -127,6 +142,30 @@ impl Process {
             }
         }
         Reading::More
+    }
+
+    /// Yields what lies in the mailbox, if there is something new.
+    pub(crate) fn look(
+        &mut self,
+        yield_: &mut dyn FnMut(FromWorker),
+    ) -> Result<bool, Unexpected> {
+        let Some(mailbox) = &mut self.mailbox else { return Ok(false) };
+        if !mailbox.has_mail() || self.broken.is_some() {
+            return Ok(false);
+        }
+        let mut frame = std::mem::take(&mut self.frame);
+        let found = mailbox.take(&mut frame).and_then(|_| {
+            // A call is the last message of its frame.
+            let mut call = None;
+            messages(&frame, &mut |message| {
+                call = message.token();
+                yield_(message);
+            })?;
+            mailbox.taken(call);
+            Ok(true)
+        });
+        self.frame = frame;
+        found
     }
 
     /// Reads what it printed. Bounded, so that a process that prints faster than we read cannot hold the turn.
@@ -174,15 +213,29 @@ pub(crate) fn printed(message: String) -> FromWorker {
     FromWorker::Log { level: Level::Notice, message }
 }
 
-fn deliver(inbox: &mut Inbox, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
+fn deliver(
+    inbox: &mut Inbox,
+    mut mailbox: Option<&mut Mailbox>,
+    yield_: &mut dyn FnMut(FromWorker),
+) -> Result<(), Unexpected> {
     loop {
         let frame = inbox
             .next_frame()
             .map_err(|long| Unexpected(format!("a frame of {} bytes", long.0)))?;
         let Some(body) = frame else { return Ok(()) };
-        let body = marshal::read(body).map_err(|malformed| Unexpected(malformed.to_string()))?;
-        for message in message::messages(body)? {
-            yield_(message::from_worker(message)?);
+        if let Some(mailbox) = &mut mailbox {
+            mailbox.count_frame();
+        }
+        messages(body, yield_)?;
+    }
+}
+
+fn messages(frame: &[u8], yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
+    let frame = marshal::read(frame).map_err(|malformed| Unexpected(malformed.to_string()))?;
+    for message in message::messages(frame)? {
+        if let Some(message) = message::from_worker(message)? {
+            yield_(message);
         }
     }
+    Ok(())
 }

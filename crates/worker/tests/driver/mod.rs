@@ -42,7 +42,7 @@ impl Driver {
 
     pub(crate) fn installing(interpreters: Vec<OsString>, packages: Packages) -> Self {
         Driver {
-            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages }),
+            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages, mailboxes: true }),
             tokens: BTreeSet::new(),
             mail: VecDeque::new(),
             printed: Vec::new(),
