@@ -20,7 +20,7 @@ from threading import Lock, get_ident
 from .errors import GearsError, GearsForceStopped
 from .forced_stop import stop_thread, take_back
 from .mailbox import ATTENDED
-from .protocol import ATOMIC_END, LOOK
+from .protocol import ATOMIC_END, KNOCK
 from .values import revive
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
@@ -98,9 +98,9 @@ def die():
 
 
 class Desk:
-    def __init__(self, channel, mailbox=None, limit=1):
+    def __init__(self, channel, limit=1):
         self.channel = channel
-        self.mailbox = mailbox
+        self.mailbox = channel.mailbox
         self.limit = limit
         self.here = threading.local()
         self.dispatch = None
@@ -114,7 +114,9 @@ class Desk:
         self.idle = 0
         self.busy = 0
         self.bell = SimpleQueue()
+        # Calls by their tokens; None while the mailbox has the call. Answers that came before their thread did.
         self.slots = {}
+        self.early = {}
         self.waiting = []
         self.take_token = count(1).__next__
         self.alarm = Lock()
@@ -174,6 +176,7 @@ class Desk:
             elif runs:
                 self.work_off(seat)
             elif leads:
+                self.channel.spin()
                 self.dispatch(self.channel.receive())
             else:
                 self.bell.get()
@@ -314,15 +317,21 @@ class Desk:
 
     def ask(self, kind, *fields):
         """Sends a call and waits for its answer: through the mailbox, if that is quick, otherwise at the stream."""
-        message = (kind, self.take_token()) + fields
+        token = self.take_token()
+        message = (kind, token) + fields
         mailbox = self.mailbox
         posted = None
         if mailbox is not None and mailbox.words[ATTENDED] and mailbox.sending.acquire(False):
+            # Known before it is sent: its answer may come through the stream, to another thread.
+            self.slots[token] = None
             try:
                 posted = mailbox.ask(message)
             finally:
-                mailbox.sending.release()
+                # Whoever has to wait keeps the mailbox until he is known to wait: the next frame would take his answer's place.
+                if type(posted) is not int:
+                    mailbox.sending.release()
             if type(posted) is tuple:
+                del self.slots[token]
                 return outcome(*posted)
         return self.ask_at_stream(message, posted)
 
@@ -338,6 +347,7 @@ class Desk:
             counted = seat.counted
             seat.counted = False
             self.slots[token] = slot
+            early = self.early.pop(token, None)
             if counted:
                 self.busy -= 1
             seat.lending = False
@@ -354,7 +364,15 @@ class Desk:
             else:
                 self.channel.send([message])
         else:
-            self.wait_at_stream(seat, token, posted)
+            if early is None:
+                early = self.mailbox.give_up(posted)
+            self.mailbox.sending.release()
+            if early is not None:
+                self.answer(token, *early)
+            elif not self.mailbox.words[ATTENDED]:
+                # It may have gone to sleep before it saw the call.
+                self.channel.send([(KNOCK,)])
+            self.flush(seat)
         if not leads and not slot.lock.acquire(timeout=PATIENCE_S):
             with self.gate:
                 self.ring_if_due()
@@ -378,16 +396,6 @@ class Desk:
             elif slot in self.waiting:
                 self.waiting.remove(slot)
         return outcome(slot.success, False, slot.outcome)
-
-    def wait_at_stream(self, seat, token, posted):
-        """The mailbox has the call, and nobody has answered it yet."""
-        self.flush(seat)
-        answer = self.mailbox.give_up(posted)
-        if answer is not None:
-            self.answer(token, *answer)
-        elif not self.mailbox.words[ATTENDED]:
-            # It may have gone to sleep before it saw the call.
-            self.channel.send([(LOOK,)])
 
     def lead_until_answered(self, seat, slot):
         receive, dispatch, spin = self.channel.receive, self.dispatch, self.channel.spin
@@ -447,8 +455,17 @@ class Desk:
             self.ring()
 
     def answer(self, token, success, marked, value):
-        slot = self.slots.pop(token, None)
-        if slot is not None and slot.outcome is EMPTY:
+        slot = self.slots.pop(token, EMPTY)
+        if slot is EMPTY:
+            return
+        if slot is None:
+            with self.gate:
+                # Unless its thread has come to wait here just now.
+                slot = self.slots.pop(token, None)
+                if slot is None:
+                    self.early[token] = (success, marked, value)
+                    return
+        if slot.outcome is EMPTY:
             slot.success = success
             slot.outcome = revive(value) if marked else value
             slot.lock.release()
@@ -458,7 +475,7 @@ class Desk:
     def interrupt(self, execution):
         """Ends every wait of an execution. From within dispatch."""
         for slot in list(self.slots.values()):
-            if slot.execution is execution and slot.outcome is EMPTY:
+            if slot is not None and slot.execution is execution and slot.outcome is EMPTY:
                 slot.success = False
                 slot.outcome = GearsForceStopped()
                 slot.lock.release()

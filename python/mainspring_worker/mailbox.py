@@ -1,29 +1,34 @@
-"""Memory shared with the server, beside the stream: for a call and its answer while both sides are awake.
+"""Memory shared with the server, beside the stream: for what is short while both sides are awake.
 
 A frame goes in, and its answer is looked for, without a system call and without waking anybody. The server looks into
 the mailbox while it attends; otherwise, and whenever an answer takes longer than a moment, the stream does its work.
-The order of words and fences is explained in the server's mailbox.rs.
+What the order of words, frames and fences is for stands in the server's mailbox.rs.
 """
 
 import mmap
-import os
 import platform
 from marshal import dumps, loads
 from os import sched_yield
 from threading import Lock
+from time import perf_counter
 
 # Words, each on a cache line of its own with those that the same side writes.
 ATTENDED = 0
-REQUEST, REQUEST_BYTES = 16, 17
+REQUEST, REQUEST_BYTES, REQUEST_ASKS = 16, 17, 18
 DONE, OUTCOME, ANSWER_BYTES = 32, 33, 34
 GIVEN_UP = 48
 TAKEN = 64
+DELIVERED, DELIVERED_BYTES = 80, 81
+WATCHED = 96
+COLLECTED, RECEIVED = 112, 113
 
 REQUEST_AT = 1024
 REQUEST_BYTES_MAX = 32 * 1024
 ANSWER_AT = REQUEST_AT + REQUEST_BYTES_MAX
 ANSWER_BYTES_MAX = 64 * 1024
-BYTES = ANSWER_AT + ANSWER_BYTES_MAX
+DELIVERY_AT = ANSWER_AT + ANSWER_BYTES_MAX
+DELIVERY_BYTES_MAX = 32 * 1024
+BYTES = DELIVERY_AT + DELIVERY_BYTES_MAX
 
 # What became of a frame.
 VALUE, ERROR, ELSEWHERE, MARKED = 0, 1, 2, 4
@@ -47,39 +52,57 @@ class Mailbox:
         self.words = view.cast("I")
         self.request = view[REQUEST_AT : REQUEST_AT + REQUEST_BYTES_MAX]
         self.answers = view[ANSWER_AT : ANSWER_AT + ANSWER_BYTES_MAX]
+        self.deliveries = view[DELIVERY_AT : DELIVERY_AT + DELIVERY_BYTES_MAX]
         # Who has it may put a frame in.
         self.sending = Lock()
         self.barrier = Lock()
         self.skipped = 0
         self.penalty = PENALTY
-        self.may_spin = os.cpu_count() != 1
 
     def fence(self):
         """An atomic exchange keeps what stands before it before what follows it; Python has no other way to say so."""
         self.barrier.acquire()
         self.barrier.release()
 
-    def ask(self, message):
-        """Puts a call in and looks for its answer. Gives (success, marked, value), or its number when the answer has to be
-        waited for at the stream, or None when the call has to take that way itself. By whoever has `sending`."""
+    def put(self, frame, asks):
+        """Puts a frame in, if the one before has been taken; gives its number. `asks`: its answer is looked for here. By
+        whoever has `sending`."""
         words = self.words
         number = words[REQUEST]
-        if words[DONE] != number:
-            # The frame before is not taken yet.
-            return None
-        if self.skipped:
-            self.skipped -= 1
-            return None
-        frame = dumps((message,), 2)
         length = len(frame)
-        if length > REQUEST_BYTES_MAX:
+        if words[DONE] != number or length > REQUEST_BYTES_MAX:
             return None
         number = (number + 1) & NUMBER_MASK
         self.request[:length] = frame
         words[REQUEST_BYTES] = length
+        words[REQUEST_ASKS] = asks
         if not IS_ORDERED:
             self.fence()
         words[REQUEST] = number
+        return number
+
+    def post(self, frame, sent):
+        """Puts a frame in that wants no answer; whether it has. `sent`: how many frames the stream was given before."""
+        if self.words[TAKEN] != sent or not self.sending.acquire(False):
+            return False
+        try:
+            return self.put(frame, False) is not None
+        finally:
+            self.sending.release()
+
+    def ask(self, message):
+        """Puts a call in and looks for its answer. Gives (success, marked, value), or its number when the answer has to be
+        waited for at the stream, or None when the call has to take that way itself. By whoever has `sending`."""
+        words = self.words
+        if self.skipped:
+            self.skipped -= 1
+            return None
+        if words[DONE] != words[REQUEST]:
+            # A frame that is not taken yet: of a moment ago, mostly.
+            sched_yield()
+        number = self.put(dumps((message,), 2), True)
+        if number is None:
+            return None
         for _ in LOOKS:
             if words[DONE] == number:
                 return self.answer(number)
@@ -100,6 +123,39 @@ class Mailbox:
         if outcome & ELSEWHERE:
             return number
         return not outcome & ERROR, outcome & MARKED, loads(self.answers[: words[ANSWER_BYTES]])
+
+    def collect(self):
+        """The messages that the server has delivered, if any. By whoever leads."""
+        words = self.words
+        number = words[DELIVERED]
+        if words[COLLECTED] == number:
+            return []
+        if not IS_ORDERED:
+            self.fence()
+        messages = loads(self.deliveries[: words[DELIVERED_BYTES]])
+        words[COLLECTED] = number
+        return messages
+
+    def watch(self, poll, end):
+        """Looks for a delivery, or something in the stream, until `end`; whether there is something. By whoever leads."""
+        words = self.words
+        collected = words[COLLECTED]
+        words[WATCHED] = 1
+        self.fence()
+        found = False
+        while not found:
+            for _ in LOOKS:
+                if words[DELIVERED] != collected:
+                    found = True
+                    break
+                sched_yield()
+            else:
+                found = bool(poll(0))
+                if perf_counter() > end:
+                    break
+        words[WATCHED] = 0
+        self.fence()
+        return found or words[DELIVERED] != collected
 
     def give_up(self, number):
         """The caller waits at the stream from now on, unless this gives it the answer."""

@@ -14,7 +14,8 @@
     HAND_BACK,
     ABORT_SCRIPT,
     TIME_EVENT,
-) = range(13)
+    LOOK,
+) = range(14)
 
 (
     SCRIPT_DONE,
@@ -32,5 +33,5 @@
     GET_COMMAND,
     OVERRIDE_REPLY,
     REGISTER_TIME_EVENT,
-    LOOK,
+    KNOCK,
 ) = range(1, 17)

@@ -21,6 +21,7 @@ from .protocol import (
     INVOKE_INSIDE,
     LOAD,
     LOADED,
+    LOOK,
     OPEN,
     REGISTER,
     REGISTER_TIME_EVENT,
@@ -42,7 +43,7 @@ current = None
 def run(stream, box):
     """The life of a worker process; never returns but by its end."""
     global current
-    current = Session(desk.Desk(channel.Channel(stream), box))
+    current = Session(desk.Desk(channel.Channel(stream, box)))
     rehearse()
     # The thread that started the process stays out of it: so that all threads of a session are alike.
     threading.Thread(target=current.desk.run, args=(current.dispatch,), name="executor", daemon=True).start()
@@ -134,6 +135,9 @@ class Session:
                 self.abort_script()
             elif kind == TIME_EVENT:
                 add(self.call_time_event, message[1])
+            elif kind == LOOK:
+                # What lay in the mailbox has been collected with it.
+                pass
             elif kind == FORGET:
                 self.functions.pop(message[1], None)
             elif kind == SESSION:

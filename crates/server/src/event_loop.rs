@@ -248,8 +248,8 @@ impl Server {
             }
             result => result.map(|()| !events.is_empty()),
         };
-        // A function that has its answer mostly asks for the next thing, or ends, at once.
-        let expects_worker = std::mem::take(&mut self.state.gears.has_answered);
+        // A function that has what it waited for mostly asks for the next thing, or ends, at once.
+        let expects_worker = std::mem::take(&mut self.state.gears.expects_worker);
         if patience.is_zero() {
             wait(patience)?;
             return Ok(());

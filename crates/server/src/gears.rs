@@ -61,8 +61,8 @@ pub(crate) struct Gears {
     pub(crate) waiting_calls: HashMap<Slot, (WorkerId, CallToken)>,
     /// The client whose requests are being executed: its output is elsewhere.
     pub(crate) executing: Option<Slot>,
-    /// A function has got the reply of a call in this turn.
-    pub(crate) has_answered: bool,
+    /// A function has got something to do in this turn, or the reply that it waited for.
+    pub(crate) expects_worker: bool,
     /// For whoever has the data to itself.
     spin: Spin,
     /// Scratch for replies to functions.
@@ -108,7 +108,7 @@ impl Gears {
             running: Running::default(),
             waiting_calls: HashMap::new(),
             executing: None,
-            has_answered: false,
+            expects_worker: false,
             spin: Spin::new(),
             wire: Vec::new(),
         }
@@ -421,7 +421,7 @@ fn tick_if_due(state: &mut State) {
 pub(crate) fn flush(state: &mut State) {
     let now_ms = state.clock.unix_ms();
     if let Some(machine) = &mut state.gears.machine {
-        machine.pool.flush(now_ms);
+        state.gears.expects_worker |= machine.pool.flush(now_ms);
         for (level, line) in machine.pool.take_log() {
             log::write(log_level(level), &format!("GEARS: {line}"));
         }

@@ -1,9 +1,11 @@
-//! Memory shared with one worker, beside its stream: for a call and its answer while both sides are awake.
+//! Memory shared with one worker, beside its stream: for what is short while both sides are awake.
 //!
-//! A thread of the worker puts one frame into the mailbox and looks for the answer for a short while; the server, while it
-//! attends, finds the frame without a system call and puts the answer beside it. Whoever loses patience falls back on the
-//! stream, which carries everything else. What is in this memory the worker can change at any moment: whatever is
-//! read here is copied first and checked afterwards, and each word is read once.
+//! A thread of the worker puts one frame into the mailbox; the server, while it attends, finds it without a system call.
+//! Where the frame ends with a call, the thread looks for the answer beside it for a short while. In the other direction
+//! one frame is delivered to a worker that watches. Whoever loses patience falls back on the stream. A frame is put in only
+//! when all those of the stream before it have been taken, and each side looks here before it takes one from the stream:
+//! so frames keep their order. What is in this memory the worker can change at any moment: whatever is read here is
+//! copied first and checked afterwards, and each word is read once.
 //!
 //! Where both sides write one word and read another (the server: "I stop attending" and the request; the worker: "I
 //! wait at the stream" and the answer), a fence between the two makes sure that at least one of them sees the other.
@@ -21,9 +23,10 @@ use crate::sys::SharedMemory;
 mod word {
     /// By the server: it looks into the mailbox by itself.
     pub(super) const ATTENDED: usize = 0;
-    /// By the worker: the number of its last frame, and the frame's length.
+    /// By the worker: the number of its last frame, the frame's length, and whether it looks here for an answer.
     pub(super) const REQUEST: usize = 16;
     pub(super) const REQUEST_BYTES: usize = 17;
+    pub(super) const REQUEST_ASKS: usize = 18;
     /// By the server: the last frame that it is done with, what became of it, and the length of the answer.
     pub(super) const DONE: usize = 32;
     pub(super) const OUTCOME: usize = 33;
@@ -32,13 +35,23 @@ mod word {
     pub(super) const GIVEN_UP: usize = 48;
     /// By the server: how many frames of the stream it has taken.
     pub(super) const TAKEN: usize = 64;
+    /// By the server: the number of the last frame it has delivered, and the frame's length.
+    pub(super) const DELIVERED: usize = 80;
+    pub(super) const DELIVERED_BYTES: usize = 81;
+    /// By the worker: it looks for such a frame.
+    pub(super) const WATCHED: usize = 96;
+    /// By the worker: the last that it has collected, and how many frames of the stream it has taken.
+    pub(super) const COLLECTED: usize = 112;
+    pub(super) const RECEIVED: usize = 113;
 }
 
 const REQUEST_AT: usize = 1024;
 const REQUEST_BYTES_MAX: usize = 32 * 1024;
 const ANSWER_AT: usize = REQUEST_AT + REQUEST_BYTES_MAX;
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-const BYTES: usize = ANSWER_AT + ANSWER_BYTES_MAX;
+const DELIVERY_AT: usize = ANSWER_AT + ANSWER_BYTES_MAX;
+const DELIVERY_BYTES_MAX: usize = 32 * 1024;
+const BYTES: usize = DELIVERY_AT + DELIVERY_BYTES_MAX;
 
 /// What became of a frame.
 mod outcome {
@@ -55,20 +68,40 @@ pub(crate) struct Mailbox {
     memory: SharedMemory,
     /// The last frame that was taken out.
     seen: u32,
+    /// Whether it is to be answered here.
+    asks: bool,
     /// The call in it, while it has no answer.
     call: Option<Token>,
     attended: bool,
     /// Turns of sleep since the last frame.
     unused: u32,
     taken: u32,
+    delivered: u32,
+}
+
+/// What became of a delivery.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Refused,
+    Done,
+    /// The worker may have fallen asleep before it saw it: something in the stream makes it look.
+    MayBeOverlooked,
 }
 
 impl Mailbox {
     /// And the descriptor by which the worker maps it.
     pub(crate) fn new() -> io::Result<(Self, OwnedFd)> {
         let (memory, fd) = SharedMemory::new(BYTES)?;
-        let mailbox =
-            Mailbox { memory, seen: 0, call: None, attended: false, unused: 0, taken: 0 };
+        let mailbox = Mailbox {
+            memory,
+            seen: 0,
+            asks: false,
+            call: None,
+            attended: false,
+            unused: 0,
+            taken: 0,
+            delivered: 0,
+        };
         Ok((mailbox, fd))
     }
 
@@ -118,16 +151,17 @@ impl Mailbox {
         if length > REQUEST_BYTES_MAX {
             return Err(Unexpected(format!("a frame of {length} bytes in the mailbox")));
         }
+        self.asks = self.word(word::REQUEST_ASKS).load(Ordering::Relaxed) != 0;
         self.seen = number;
         self.unused = 0;
         self.memory.read(REQUEST_AT, length, into);
         Ok(true)
     }
 
-    /// The frame's messages are known: what is left of it is this call.
+    /// The frame's messages are known, and the last of them wants this answer, if any.
     pub(crate) fn taken(&mut self, call: Option<Token>) {
-        self.call = call;
-        if call.is_none() {
+        self.call = call.filter(|_| self.asks);
+        if self.call.is_none() {
             self.close(outcome::ELSEWHERE, 0);
         }
     }
@@ -171,6 +205,29 @@ impl Mailbox {
     }
 }
 
+impl Mailbox {
+    /// Delivers a frame to a worker that watches and has taken all of the stream, which are so many frames.
+    pub(crate) fn deliver(&mut self, frame: &[u8], streamed: u32) -> Delivery {
+        let load = |at| self.word(at).load(Ordering::Acquire);
+        if frame.len() > DELIVERY_BYTES_MAX
+            || load(word::WATCHED) == 0
+            || load(word::COLLECTED) != self.delivered
+            || load(word::RECEIVED) != streamed
+        {
+            return Delivery::Refused;
+        }
+        self.memory.write(DELIVERY_AT, frame);
+        self.word(word::DELIVERED_BYTES).store(frame.len() as u32, Ordering::Relaxed);
+        self.delivered = self.delivered.wrapping_add(1);
+        self.word(word::DELIVERED).store(self.delivered, Ordering::Release);
+        fence(Ordering::SeqCst);
+        match self.word(word::WATCHED).load(Ordering::Relaxed) {
+            0 => Delivery::MayBeOverlooked,
+            _ => Delivery::Done,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +236,7 @@ mod tests {
     fn put(mailbox: &Mailbox, number: u32, frame: &[u8]) {
         mailbox.memory.write(REQUEST_AT, frame);
         mailbox.word(word::REQUEST_BYTES).store(frame.len() as u32, Ordering::Relaxed);
+        mailbox.word(word::REQUEST_ASKS).store(u32::from(frame == b"call"), Ordering::Relaxed);
         mailbox.word(word::REQUEST).store(number, Ordering::Release);
     }
 
@@ -238,6 +296,21 @@ mod tests {
         put(&mailbox, 2, b"");
         mailbox.word(word::REQUEST_BYTES).store(u32::MAX, Ordering::Relaxed);
         assert!(mailbox.take(&mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_frame_is_delivered_to_a_worker_that_watches_and_is_behind_with_nothing() {
+        let (mut mailbox, _fd) = Mailbox::new().unwrap();
+        let set = |mailbox: &Mailbox, at, to| mailbox.word(at).store(to, Ordering::Release);
+        assert_eq!(mailbox.deliver(b"frame", 0), Delivery::Refused);
+        set(&mailbox, word::WATCHED, 1);
+        assert_eq!(mailbox.deliver(b"frame", 1), Delivery::Refused);
+        set(&mailbox, word::RECEIVED, 1);
+        assert_eq!(mailbox.deliver(&vec![0; DELIVERY_BYTES_MAX + 1], 1), Delivery::Refused);
+        assert_eq!(mailbox.deliver(b"frame", 1), Delivery::Done);
+        assert_eq!(mailbox.deliver(b"next", 1), Delivery::Refused);
+        set(&mailbox, word::COLLECTED, 1);
+        assert_eq!(mailbox.deliver(b"next", 1), Delivery::Done);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use functions::host::Level;
 use functions::plan::{Argument, Plan, Step, StepKind};
 use functions::worker::{ExecutionId, FromWorker, FunctionId, Token};
 
+use crate::marshal::Writer;
+
 /// Messages to a worker, by the number that leads them.
 pub(crate) mod to_worker {
     pub(crate) const SESSION: i64 = 0;
@@ -19,6 +21,13 @@ pub(crate) mod to_worker {
     pub(crate) const HAND_BACK: i64 = 10;
     pub(crate) const ABORT_SCRIPT: i64 = 11;
     pub(crate) const TIME_EVENT: i64 = 12;
+    pub(crate) const LOOK: i64 = 13;
+}
+
+/// Means nothing but: look into the mailbox.
+pub(crate) fn look(to: &mut Writer<'_>) {
+    to.tuple(1);
+    to.int(to_worker::LOOK);
 }
 
 /// A message that no runtime of ours sends.

@@ -249,7 +249,7 @@ impl Pool {
         self.processes.get_mut(&number)?.mailbox.as_mut()
     }
 
-    /// A worker that calls the server by its stream would rather use its mailbox.
+    /// A worker that has something to say by its stream would rather use its mailbox.
     fn attend_from_now_on(&mut self, number: u64) {
         if let Some(mailbox) = self.mailbox(number) {
             mailbox.expect();
@@ -269,10 +269,13 @@ impl Pool {
     }
 
     /// Ends the turn: one write for each worker that has something queued. `now_ms` is any clock that goes forward.
-    pub fn flush(&mut self, now_ms: i64) {
+    /// Whether a worker whose mailbox is looked into got something: it may say something soon.
+    pub fn flush(&mut self, now_ms: i64) -> bool {
+        let mut is_lively = false;
         for number in std::mem::take(&mut self.unsent) {
             if self.processes.get(&number).is_some_and(|process| !process.blocked) {
                 self.write(number);
+                is_lively |= self.attended.contains(&number);
             }
         }
         self.refill(now_ms);
@@ -286,6 +289,7 @@ impl Pool {
                     .refill(&mut |line| late.push_back((WorkerId(*number), printed(line))));
             }
         }
+        is_lively
     }
 
     /// Serves only this worker until a message of it was yielded, or the time is over (then `false`).
@@ -437,12 +441,13 @@ impl Pool {
         if process.broken.is_some() {
             return;
         }
-        let mut calls = false;
+        let mut is_lively = false;
         let reading = process.read(&mut self.scratch, &mut |message| {
-            calls |= message.token().is_some();
+            is_lively |=
+                message.token().is_some() || matches!(message, FromWorker::Progress { .. });
             sink(WorkerId(number), message);
         });
-        if calls {
+        if is_lively {
             self.attend_from_now_on(number);
         }
         match reading {

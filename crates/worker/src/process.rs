@@ -8,7 +8,7 @@ use functions::worker::{ExitReason, FromWorker};
 
 use crate::frame::{Inbox, Outbox};
 use crate::log_lines::LogLines;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Delivery, Mailbox};
 use crate::marshal;
 use crate::message::{self, Unexpected};
 use crate::transport::{Socket, Transport};
@@ -25,6 +25,8 @@ pub(crate) struct Process {
     pub(crate) outbox: Outbox,
     pub(crate) lines: LogLines,
     pub(crate) mailbox: Option<Mailbox>,
+    /// Frames that went, or will go, through the stream.
+    streamed: u32,
     inbox: Inbox,
     /// Scratch for what lay in the mailbox.
     frame: Vec<u8>,
@@ -61,6 +63,7 @@ impl Process {
             outbox: Outbox::default(),
             lines: LogLines::default(),
             mailbox,
+            streamed: 0,
             inbox: Inbox::default(),
             frame: Vec::new(),
             stream: Some(stream),
@@ -86,6 +89,7 @@ impl Process {
 
     /// Writes what is queued; what does not fit stays.
     pub(crate) fn write(&mut self) {
+        self.deliver();
         let Some(stream) = &mut self.stream else { return };
         self.blocked = false;
         loop {
@@ -107,6 +111,25 @@ impl Process {
                     return;
                 }
             }
+        }
+    }
+
+    /// Puts what is queued into the mailbox, if the worker is looking for it there.
+    fn deliver(&mut self) {
+        let Some(mailbox) = &mut self.mailbox else { return };
+        let frame = self.outbox.single();
+        let delivery =
+            frame.map_or(Delivery::Refused, |frame| mailbox.deliver(frame, self.streamed));
+        let frames = self.outbox.count_new();
+        if delivery == Delivery::Refused {
+            self.streamed = self.streamed.wrapping_add(frames);
+            return;
+        }
+        let length = self.outbox.len();
+        self.outbox.advance(length);
+        if delivery == Delivery::MayBeOverlooked {
+            self.outbox.message(message::look);
+            self.streamed = self.streamed.wrapping_add(self.outbox.count_new());
         }
     }
 
