@@ -93,10 +93,10 @@ class Mailbox:
     def ask(self, message):
         """Puts a call in and looks for its answer. Gives (success, marked, value), or its number when the answer has to be
         waited for at the stream, or None when the call has to take that way itself. By whoever has `sending`."""
-        words = self.words
         if self.skipped:
             self.skipped -= 1
             return None
+        words = self.words
         if words[DONE] != words[REQUEST]:
             # A frame that is not taken yet: of a moment ago, mostly.
             sched_yield()

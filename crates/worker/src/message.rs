@@ -315,8 +315,7 @@ mod tests {
             int(1),
             int(20),
         ]);
-        let Some(FromWorker::Progress { records, done: true, .. }) =
-            from_worker(progress).unwrap()
+        let Some(FromWorker::Progress { records, done: true, .. }) = from_worker(progress).unwrap()
         else {
             panic!()
         };

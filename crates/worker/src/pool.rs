@@ -310,9 +310,8 @@ impl Pool {
             return true;
         }
         // Nobody looks into mailboxes while we sleep.
-        let left = self.mailbox(number).filter(|mailbox| {
-            !timeout.is_zero() && mailbox.is_attended()
-        });
+        let left =
+            self.mailbox(number).filter(|mailbox| !timeout.is_zero() && mailbox.is_attended());
         let has_left = left.is_some();
         let timeout = if left.is_none_or(Mailbox::leave) { timeout } else { Duration::ZERO };
         self.write(number);

@@ -168,10 +168,7 @@ impl Process {
     }
 
     /// Yields what lies in the mailbox, if there is something new.
-    pub(crate) fn look(
-        &mut self,
-        yield_: &mut dyn FnMut(FromWorker),
-    ) -> Result<bool, Unexpected> {
+    pub(crate) fn look(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> Result<bool, Unexpected> {
         let Some(mailbox) = &mut self.mailbox else { return Ok(false) };
         if !mailbox.has_mail() || self.broken.is_some() {
             return Ok(false);

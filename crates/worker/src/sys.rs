@@ -3,10 +3,10 @@
 
 use std::io;
 use std::mem::{self, MaybeUninit};
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::process::Child;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A pair of sockets that keep message boundaries; closed in every child but where they are handed over.

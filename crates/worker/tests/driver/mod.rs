@@ -74,6 +74,8 @@ impl Driver {
             self.pool.ready(*token, &mut sink);
         }
         self.pool.overdue(&mut sink);
+        self.pool.look(&mut sink);
+        self.pool.close_mail();
         self.printed.extend(self.pool.take_log().map(|(_, line)| line));
     }
 
