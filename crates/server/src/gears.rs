@@ -689,6 +689,15 @@ mod tests {
     }
 
     #[test]
+    fn every_event_that_functions_may_name_is_explained() {
+        let page = include_str!("../../../docs/events.md");
+        let of_functions = Removal::ALL.map(Removal::event);
+        let names = EventKind::ALL.iter().map(|kind| kind.name).chain(of_functions);
+        let missing: Vec<_> = names.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    #[test]
     fn what_the_engine_takes_the_configuration_takes() {
         let mut config = Config::default();
         for (name, value) in [

@@ -52,35 +52,38 @@ impl Going {
         projection: Projection,
         sink: &mut dyn RecordSink,
     ) {
+        let event = self.removal.event();
+        let with_value = |value| (projection == Projection::KeyAndValue).then_some(value);
         match &self.held {
             Held::InPlace => host.look(&self.key, &mut |remains| match remains {
                 Some(remains) => self.show(remains, projection, sink),
                 // A function that ran before this one has removed it.
                 None => {
-                    let value = (projection == Projection::KeyAndValue).then_some(Value::Missing);
-                    sink.removed(&self.key, value, self.farewell(None, false));
+                    let farewell = Farewell { event, expires_at_ms: None, truncated: false };
+                    sink.removed(&self.key, with_value(Value::Missing), farewell);
                 }
             }),
             Held::Remains(kept) => self.show(&*kept.remains, projection, sink),
             Held::Nothing { kind, expires_at_ms } => {
-                let value = (projection == Projection::KeyAndValue).then_some(Value::Opaque(kind));
-                sink.removed(&self.key, value, self.farewell(*expires_at_ms, true));
+                let expires_at_ms = *expires_at_ms;
+                let farewell = Farewell { event, expires_at_ms, truncated: true };
+                sink.removed(&self.key, with_value(Value::Opaque(kind)), farewell);
             }
         }
     }
 
     fn show(&self, remains: &dyn Remains, projection: Projection, sink: &mut dyn RecordSink) {
-        let farewell = self.farewell(remains.expires_at_ms(), remains.is_lost());
+        let farewell = Farewell {
+            event: self.removal.event(),
+            expires_at_ms: remains.expires_at_ms(),
+            truncated: remains.is_lost(),
+        };
         match projection {
             Projection::Key => sink.removed(&self.key, None, farewell),
             Projection::KeyAndValue => remains.show(&mut |value| {
                 sink.removed(&self.key, Some(value), farewell);
             }),
         }
-    }
-
-    fn farewell(&self, expires_at_ms: Option<i64>, truncated: bool) -> Farewell {
-        Farewell { event: self.removal.event(), expires_at_ms, truncated }
     }
 }
 
