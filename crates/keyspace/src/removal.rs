@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::entry::{Content, Entry, EntryRef};
 use crate::event::EventKind;
-use crate::value::{Type, ValueRef};
+use crate::value::{Object, Type, ValueRef};
 
 /// Removals whose events bring along what the key held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +131,12 @@ impl Removals {
     pub(crate) fn remember(&mut self, db: usize, entry: EntryRef<'_>) {
         self.before = None;
         let key = entry.key();
-        let ValueRef::Object(object) = entry.value() else { return };
+        let object = match entry.value() {
+            ValueRef::String(_) => return,
+            // It may be empty.
+            ValueRef::Object(Object::Stream(_)) => return,
+            ValueRef::Object(object) => object,
+        };
         if !self.want_one(EventKind::DEL, db, key) {
             return;
         }
