@@ -59,6 +59,8 @@ pub(crate) struct Gears {
     late_events: Vec<Late>,
     /// Keys that functions inside the running command have been told of before it deletes them.
     pub(crate) announced: Vec<Box<[u8]>>,
+    /// Keys that functions are just being told of, the innermost last.
+    pub(crate) going: Vec<Box<[u8]>>,
     /// Takes away what removed keys held once no function needs it.
     garbage: Rc<RefCell<Sink>>,
     /// Clients that went away meanwhile.
@@ -120,6 +122,7 @@ impl Gears {
             next_call: 1,
             late_events: Vec::new(),
             announced: Vec::new(),
+            going: Vec::new(),
             garbage,
             gone: Vec::new(),
             messages: Vec::new(),

@@ -72,13 +72,18 @@ pub(crate) fn announce(
         if !goes || announced.iter().any(|other| **other == *key) {
             continue;
         }
+        // A function that deletes the key which it is told of is not told again.
+        if state.gears.going.iter().any(|going| **going == *key) {
+            announced.push(key.into());
+            continue;
+        }
         let during = During { cause: state.gears.running.cause, may_suspend: state.depth == 0 };
         let inside = with_engine(state, |engine, doors| engine.key_goes(doors, key, during));
         // Without an engine it is the engine that calls: it hears of the key when that is gone.
-        if let Some(inside) = inside {
-            gears::run_all_inside(state, inside);
-            announced.push(key.into());
-        }
+        let Some(inside) = inside else { continue };
+        state.gears.going.push(key.into());
+        gears::run_all_inside(state, inside);
+        announced.extend(state.gears.going.pop());
     }
     announced
 }
