@@ -25,7 +25,7 @@ enum Held {
     /// The key is still there.
     InPlace,
     Remains(Rc<Kept>),
-    /// It was too large to be kept.
+    /// It was too large to be kept, or nobody asked.
     Nothing {
         kind: &'static str,
         expires_at_ms: Option<i64>,
@@ -65,9 +65,10 @@ impl Going {
             }),
             Held::Remains(kept) => self.show(&*kept.remains, projection, sink),
             Held::Nothing { kind, expires_at_ms } => {
-                let expires_at_ms = *expires_at_ms;
-                let farewell = Farewell { event, expires_at_ms, truncated: true };
-                sink.removed(&self.key, with_value(Value::Opaque(kind)), farewell);
+                let value = with_value(Value::Opaque(kind));
+                let truncated = value.is_some();
+                let farewell = Farewell { event, expires_at_ms: *expires_at_ms, truncated };
+                sink.removed(&self.key, value, farewell);
             }
         }
     }
@@ -146,7 +147,7 @@ impl Engine {
         let mut kind = None;
         doors.host.look(key, &mut |remains| kind = remains.map(Remains::type_name));
         let Some(kind) = kind else { return Vec::new() };
-        self.tell_removal(Removal::Deleted, key, kind, during, |mode| {
+        self.tell_removal(Removal::Deleted, key, kind, during, |mode, _| {
             (mode == Mode::Sync).then_some(Held::InPlace)
         })
     }
@@ -174,23 +175,25 @@ impl Engine {
         } else {
             nothing.clone()
         };
-        self.tell_removal(removal, key, kind, during, |mode| match mode {
-            Mode::Sync => (announced == Announced::ToNobody).then(|| held.clone()),
-            // What is gone by the end of the command does not wait.
-            Mode::Async | Mode::AsyncLocal => {
-                Some(if may_wait { held.clone() } else { nothing.clone() })
+        self.tell_removal(removal, key, kind, during, |mode, projection| {
+            // What is needed until the end of the command does not wait.
+            let is_inside = mode == Mode::Sync;
+            if is_inside && announced == Announced::ToThoseInside {
+                return None;
             }
+            let is_kept = projection == Projection::KeyAndValue && (is_inside || may_wait);
+            Some(if is_kept { held.clone() } else { nothing.clone() })
         })
     }
 
-    /// `held`: what a registration of that mode is given, if it is told at all.
+    /// `held`: what a registration of that mode and with those wishes is given, if it is told at all.
     fn tell_removal(
         &mut self,
         removal: Removal,
         key: &[u8],
         kind: &str,
         during: During,
-        held: impl Fn(Mode) -> Option<Held>,
+        held: impl Fn(Mode, Projection) -> Option<Held>,
     ) -> Vec<ExecutionId> {
         self.happening = Some(Happening { during, inside: Vec::new() });
         let mut concerned = std::mem::take(&mut self.concerned);
@@ -201,7 +204,7 @@ impl Engine {
             if keys.names(removal.event())
                 && keys.wants_type(kind)
                 && self.is_by_wanted_command(keys, during)
-                && let Some(held) = held(registration.mode)
+                && let Some(held) = held(registration.mode, keys.projection)
             {
                 let going = Going { key: key.into(), removal, held };
                 // A full queue has counted it as aborted, and its reason is the last error.
@@ -285,9 +288,10 @@ mod tests {
     }
 
     #[test]
-    fn values_are_left_out_when_the_registration_says_so() {
+    fn values_are_left_out_and_let_go_when_the_registration_says_so() {
         let mut stage = registered(&[("readValue", Argument::Bool(false))]);
         stage.removed(Removal::Expired, "user:1", "old");
+        assert_eq!(waiting_bytes(&stage), 0);
         stage.work();
         assert_eq!(stage.sent(), ["invoke w0 e1 f0 [user:1(before_expired)]"]);
     }
