@@ -27,6 +27,8 @@ pub(crate) enum Key {
     AtomicMaxMs,
     FunctionResultsBytes,
     StrictRegistrations,
+    BeforeValueMaxBytes,
+    BeforeQueueMaxBytes,
 }
 
 /// Who may change an option once the server runs, in the words of RedisGears' two tables.
@@ -68,7 +70,7 @@ const PLUGIN: &str = "Plugin";
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 22] = [
+static OPTIONS: [Known; 24] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -126,6 +128,10 @@ static OPTIONS: [Known; 22] = [
         kind: Kind::Choice(&["no", "yes"]),
         access: Access::Always,
     },
+    // What a removed key may have held that a function for before_* events still gets.
+    number(Key::BeforeValueMaxBytes, "before-value-max-bytes", 64 << 20, 0, Access::Always),
+    // What may wait of that for functions, all together.
+    number(Key::BeforeQueueMaxBytes, "before-queue-max-bytes", GIB / 4, 0, Access::Always),
 ];
 
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,9 @@
 //! 5. An event, a stream entry or RG.TRIGGER starts an execution of a registration (`registrations/dispatch`).
 //! 6. An execution ends in one place, whatever ended it (`execution/life`): statistics, replies, what is kept.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
 
 use resp::{Protocol, ReplyWriter};
 
@@ -19,7 +21,7 @@ use crate::calls::FunctionCall;
 use crate::config::Config;
 use crate::deadlines::Due;
 use crate::execution::{Execution, Status};
-use crate::host::{ClientId, EventInterest, Host};
+use crate::host::{ClientId, EventInterest, Host, RemovalInterest};
 use crate::identifier::{Identifiers, RegistrationNumber};
 use crate::inside::Insides;
 use crate::lease::Leases;
@@ -82,6 +84,9 @@ pub struct Engine {
     /// Scratch for replies.
     pub(crate) wire: Vec<u8>,
     pub(crate) interest: EventInterest,
+    removal_interest: Vec<RemovalInterest>,
+    /// What removed keys held that functions still need takes so much.
+    pub(crate) removed_bytes: Rc<Cell<usize>>,
     /// The host minds some commands.
     watches_commands: bool,
     /// This process's name for RG.HELLO, once asked for.
@@ -115,6 +120,8 @@ impl Engine {
             concerned: Vec::new(),
             wire: Vec::new(),
             interest: EventInterest::default(),
+            removal_interest: Vec::new(),
+            removed_bytes: Rc::default(),
             watches_commands: false,
             run_id: None,
             memory: Default::default(),
@@ -266,6 +273,11 @@ impl Engine {
         if interest != self.interest {
             self.interest = interest;
             doors.host.watch_events(interest);
+        }
+        let removals = self.registrations.removal_interest();
+        if removals != self.removal_interest {
+            doors.host.watch_removals(&removals);
+            self.removal_interest = removals;
         }
         let (hooked, caused) = self.registrations.watched_commands();
         if self.watches_commands || !hooked.is_empty() || !caused.is_empty() {

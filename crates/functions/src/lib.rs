@@ -32,4 +32,4 @@ pub use engine::{Answer, Doors, Engine};
 pub use identifier::RegistrationNumber;
 pub use inside::Inside;
 pub use lease::Lease;
-pub use registrations::{CauseId, During, HookedCall};
+pub use registrations::{Announced, CauseId, During, HookedCall, Pattern};

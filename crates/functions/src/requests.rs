@@ -11,7 +11,7 @@ use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
 use crate::registrations::{
     Accepted, CommandTrigger, Registration, Statistics, Trigger, accept, accept_run, causes,
-    doubts, hooks,
+    check_removals, doubts, hooks,
 };
 use crate::session::{Session, SessionNumber};
 use crate::worker::FunctionId;
@@ -146,6 +146,7 @@ impl Engine {
                 )?;
             }
             Trigger::Keys(keys) => {
+                check_removals(doors.host, keys)?;
                 let prefix_is_empty = keys.pattern.text().is_empty();
                 for command in keys.commands.iter().flatten() {
                     causes::check_command(doors.host, command.as_bytes(), prefix_is_empty)?;

@@ -40,6 +40,8 @@ pub struct SessionSpec {
 pub trait RecordSink {
     /// A KeysReader record. `value`: `None` when the reader was told not to read values.
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>);
+    /// The same for a key that goes.
+    fn removed(&mut self, key: &[u8], value: Option<Value<'_>>, farewell: Farewell);
     /// A bare key (KeysOnlyReader).
     fn bare_key(&mut self, key: &[u8]);
     /// A StreamReader record; fields in order.
@@ -57,6 +59,16 @@ pub trait RecordSink {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// What a record says of a key that goes, beside what it held.
+#[derive(Clone, Copy, Debug)]
+pub struct Farewell {
+    pub event: &'static str,
+    /// When it would have expired, or has, in Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    /// It held something, but too much to be kept.
+    pub truncated: bool,
 }
 
 /// What a script needs before it can run.

@@ -12,7 +12,7 @@ use crate::operators::Leading;
 use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
 use crate::readers::stream::StreamRun;
-use crate::registrations::{EventName, Registration};
+use crate::registrations::{EventName, Going, Registration};
 use crate::session::SessionNumber;
 use crate::worker::FunctionId;
 
@@ -71,6 +71,7 @@ pub(crate) enum Input {
         key: Box<[u8]>,
         event: EventName,
     },
+    Going(Box<Going>),
     /// Stays while the worker has the entries: they are acknowledged at the end.
     Stream(Box<StreamRun>),
     Batch(Box<Batch>),

@@ -164,10 +164,7 @@ impl Engine {
                 self.invoke(doors, id, &mut |_, sink| sink.command(&mut args.iter()));
             }
             Input::Event { key, event } => {
-                let projection = match &self.registrations.by_number[&number].trigger {
-                    Trigger::Keys(keys) => keys.projection,
-                    Trigger::Command(_) | Trigger::Stream(_) => Projection::KeyAndValue,
-                };
+                let projection = self.projection(number);
                 let name: Box<str> = self.event_names.text(event).into();
                 // The value is read now: what counts is the state when the execution starts.
                 self.invoke(doors, id, &mut |doors, sink| match projection {
@@ -176,6 +173,10 @@ impl Engine {
                         sink.key(&key, Some(value), Some(&name));
                     }),
                 });
+            }
+            Input::Going(going) => {
+                let projection = self.projection(number);
+                self.invoke(doors, id, &mut |host, sink| going.put(host, projection, sink));
             }
             Input::Stream(mut run) => {
                 let entries = stream::read_group(doors.host, &run);
@@ -198,6 +199,13 @@ impl Engine {
                 }
             }
             Input::None | Input::Batch(_) => unreachable!("registrations start no other execution"),
+        }
+    }
+
+    fn projection(&self, number: RegistrationNumber) -> Projection {
+        match &self.registrations.by_number[&number].trigger {
+            Trigger::Keys(keys) => keys.projection,
+            Trigger::Command(_) | Trigger::Stream(_) => Projection::KeyAndValue,
         }
     }
 

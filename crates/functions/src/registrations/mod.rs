@@ -8,13 +8,14 @@ mod event_index;
 mod events;
 pub(crate) mod hooks;
 mod pattern;
+mod removals;
 mod statistics;
 mod streams;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::host::EventInterest;
+use crate::host::{EventInterest, Removal};
 use crate::identifier::RegistrationNumber;
 use crate::plan::Plan;
 use crate::readers::Reader;
@@ -30,7 +31,9 @@ pub use events::During;
 pub(crate) use events::{EventName, EventNames, Happening, KeyTypes, KeysTrigger};
 pub use hooks::HookedCall;
 pub(crate) use hooks::{Hook, HookIndex};
-pub(crate) use pattern::Pattern;
+pub use pattern::Pattern;
+pub use removals::Announced;
+pub(crate) use removals::{Going, check_removals};
 pub(crate) use statistics::{Outcome, Statistics};
 pub(crate) use streams::{FailurePolicy, StreamSearch, StreamTrigger};
 
@@ -195,9 +198,10 @@ impl Registrations {
             match &registration.trigger {
                 Trigger::Keys(keys) => {
                     let all = keys.events.is_none();
-                    let mut named = keys.events.iter().flatten();
-                    interest.misses |= all || named.clone().any(|event| &**event == "keymiss");
-                    interest.keyspace |= all || named.any(|event| &**event != "keymiss");
+                    let mut named = keys.events.iter().flatten().map(|event| &**event);
+                    interest.misses |= all || named.clone().any(|event| event == "keymiss");
+                    interest.keyspace |= all
+                        || named.any(|event| event != "keymiss" && Removal::named(event).is_none());
                 }
                 Trigger::Stream(_) => interest.streams = true,
                 Trigger::Command(_) => {}

@@ -64,6 +64,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("appendonly", "no", Kind::Bool, false),
     // redgrease's own programs hold the data for a second.
     parameter("atomic-max-ms", "5000", POSITIVE, true),
+    parameter("before-queue-max-bytes", "268435456", Kind::Memory, true),
+    parameter("before-value-max-bytes", "67108864", Kind::Memory, true),
     parameter("bind", "127.0.0.1 -::1", Kind::Text, false),
     parameter(
         "client-output-buffer-limit",
