@@ -15,6 +15,7 @@ mod inside;
 #[cfg(test)]
 mod invariants;
 mod lease;
+mod metrics;
 mod operators;
 pub mod plan;
 mod readers;

@@ -80,7 +80,7 @@ impl Engine {
         {
             return Err(doubt.clone());
         }
-        for doubt in doubts {
+        for doubt in &doubts {
             doors.host.log(Level::Warning, &format!("GEARS: {doubt}"));
         }
         let registration = Registration {
@@ -91,6 +91,7 @@ impl Engine {
             mode,
             trigger,
             statistics: Statistics::default(),
+            doubts,
             pending: VecDeque::new(),
             ready: false,
             in_flight: 0,

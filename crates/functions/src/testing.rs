@@ -277,6 +277,10 @@ impl Workers for Cast {
     fn usage(&self, _: WorkerId) -> Option<Usage> {
         Some(Usage { pid: 1, rss_bytes: 1000, cpu_us: 0 })
     }
+
+    fn private_bytes(&self, _: WorkerId) -> Option<u64> {
+        Some(900)
+    }
 }
 
 /// The records of a batch: the first few as text, all of them as a number.

@@ -184,6 +184,12 @@ pub trait Workers {
     /// Process figures for INFO and statistics; `None` once the process is gone.
     fn usage(&self, worker: WorkerId) -> Option<Usage>;
 
+    /// The memory that ends with a worker's process: what it shares with others not counted. Asking takes the kernel a while;
+    /// `None` once the process is gone, or where the kernel does not tell.
+    fn private_bytes(&self, _worker: WorkerId) -> Option<u64> {
+        None
+    }
+
     /// The figures of all processes together, those that wait for a session included.
     fn usage_total(&self) -> Usage {
         Usage::default()

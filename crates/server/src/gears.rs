@@ -491,6 +491,10 @@ impl Host for LentState<'_> {
         self.state.clock.monotonic_us()
     }
 
+    fn turn_us(&self) -> u64 {
+        self.state.clock.turn_us()
+    }
+
     fn call(&mut self, args: &[&[u8]], reply: &mut Vec<u8>) {
         dispatch::call_internal(self.state, INTERNAL, args, reply);
     }

@@ -772,6 +772,10 @@ impl Workers for Pool {
         usage::usage(self.processes.get(&worker.0)?.pid?)
     }
 
+    fn private_bytes(&self, worker: WorkerId) -> Option<u64> {
+        usage::private_bytes(self.processes.get(&worker.0)?.pid?)
+    }
+
     /// Zygotes count, too; the pid says nothing here.
     fn usage_total(&self) -> Usage {
         let zygotes = self

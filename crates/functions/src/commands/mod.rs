@@ -13,6 +13,7 @@ mod getresults;
 mod getresultsblocking;
 mod hello;
 mod infocluster;
+mod metrics;
 mod pauseregistrations;
 mod pydumpreqs;
 mod pydumpsessions;
@@ -64,7 +65,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 /// Sorted by name.
-static COMMANDS: [Command; 23] = [
+static COMMANDS: [Command; 24] = [
     abortexecution::COMMAND,
     clearregistrationsstats::COMMAND,
     configget::COMMAND,
@@ -78,6 +79,7 @@ static COMMANDS: [Command; 23] = [
     getresultsblocking::COMMAND,
     hello::COMMAND,
     infocluster::COMMAND,
+    metrics::COMMAND,
     pauseregistrations::COMMAND,
     pydumpreqs::COMMAND,
     pydumpsessions::COMMAND,

@@ -5,7 +5,7 @@ use crate::config::Key;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::identifier::RegistrationNumber;
 use crate::plan::Argument;
-use crate::registrations::Outcome;
+use crate::registrations::{Outcome, Times};
 use crate::worker::ExecutionId;
 
 impl Engine {
@@ -84,7 +84,7 @@ impl Engine {
 
         self.leave_session(id, session, now_us);
         if let Origin::Registration(number) = origin {
-            self.settle(doors, number, id, input, was_running);
+            self.settle(doors, number, id, input, was_running, now_us);
         }
         self.answer_clients(doors, id);
         if origin == Origin::Step {
@@ -135,6 +135,7 @@ impl Engine {
         id: ExecutionId,
         input: Input,
         was_running: bool,
+        now_us: u64,
     ) {
         let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
         let execution = &self.executions[&id];
@@ -144,7 +145,20 @@ impl Engine {
             (None, Status::Aborted) => Outcome::Aborted(None),
             (None, _) => Outcome::Succeeded,
         };
-        registration.statistics.ended(outcome, execution.total_us);
+        let now_ms = doors.host.now_ms();
+        // The oldest entry of a stream may have waited for others, or for the batch before.
+        let since_ms = match &input {
+            Input::Stream(run) => run.since_ms,
+            _ => None,
+        };
+        let times = execution.started_us.map(|_| Times {
+            duration_us: execution.total_us,
+            lag_us: match since_ms {
+                Some(since_ms) => (now_ms - since_ms).max(0).unsigned_abs() * 1000,
+                None => now_us.saturating_sub(execution.arrived_us),
+            },
+        });
+        registration.statistics.ended(outcome, times, now_ms);
         let was_in_flight = was_running || self.insides.get(id).is_some();
         registration.in_flight -= usize::from(was_in_flight);
         if let Input::Stream(run) = input {

@@ -183,6 +183,8 @@ pub(crate) struct Execution {
     pub(crate) stop: Option<Stop>,
     /// MaxExecutions pushed it out of the list: it goes as soon as it is over.
     pub(crate) evicted: bool,
+    /// When what caused it was seen, on the host's monotonic clock; 0 before that is known.
+    pub(crate) arrived_us: u64,
     /// When a thread took it up, on the host's monotonic clock.
     pub(crate) started_us: Option<u64>,
     pub(crate) total_us: u64,
@@ -211,6 +213,7 @@ impl Execution {
             errors: Vec::new(),
             stop: None,
             evicted: false,
+            arrived_us: 0,
             started_us: None,
             total_us: 0,
             read_us: 0,

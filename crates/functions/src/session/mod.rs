@@ -48,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) unfinished: usize,
     /// Callbacks that its worker wants to have called from time to time.
     pub(crate) time_events: usize,
+    /// Processes after the first one, since anybody set that back.
+    pub(crate) restarts: u64,
     crashes: Crashes,
 }
 
@@ -168,6 +170,7 @@ impl Engine {
             beside_queue: Vec::new(),
             unfinished: 0,
             time_events: 0,
+            restarts: 0,
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);

@@ -62,7 +62,7 @@ fn info(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter)
         text.push_str(&format!("# {title}\r\n"));
         write(state, &mut text);
     }
-    if everything || has("modules") || has("rg") {
+    if everything || has("modules") || has("rg") || has("functions") {
         text.push_str("\r\n");
         text.push_str(&crate::gears::info(state));
     }
