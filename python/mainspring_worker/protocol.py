@@ -14,7 +14,8 @@
     HAND_BACK,
     ABORT_SCRIPT,
     TIME_EVENT,
-) = range(13)
+    PROFILE,
+) = range(14)
 
 (
     SCRIPT_DONE,
@@ -32,4 +33,6 @@
     GET_COMMAND,
     OVERRIDE_REPLY,
     REGISTER_TIME_EVENT,
-) = range(1, 16)
+    PROFILE_REPORT,
+    STEP_DURATIONS,
+) = range(1, 18)

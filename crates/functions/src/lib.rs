@@ -18,6 +18,7 @@ mod lease;
 mod metrics;
 mod operators;
 pub mod plan;
+mod profiling;
 mod readers;
 mod registrations;
 mod requests;

@@ -80,8 +80,9 @@ impl Engine {
         {
             return Err(doubt.clone());
         }
+        let session = &self.sessions.by_number[&number].name;
         for doubt in &doubts {
-            doors.host.log(Level::Warning, &format!("GEARS: {doubt}"));
+            doors.host.log(Level::Warning, &format!("GEARS: [{session}] {doubt}"));
         }
         let registration = Registration {
             session: number,

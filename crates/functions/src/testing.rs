@@ -10,8 +10,8 @@ use crate::inside::Inside;
 use crate::plan::{Argument, Plan, Step, StepKind};
 use crate::registrations::{During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Prepared, Preparing, RecordSink,
-    SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Prepared, Preparing, Profiling,
+    RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -268,6 +268,10 @@ impl Workers for Cast {
 
     fn forget(&mut self, worker: WorkerId, function: FunctionId) {
         self.sent.push(format!("forget w{} f{}", worker.0, function.0));
+    }
+
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>) {
+        self.sent.push(format!("profile w{} {what:?}", worker.0));
     }
 
     fn kill(&mut self, worker: WorkerId) {

@@ -178,6 +178,9 @@ pub trait Workers {
     /// Tells the session that a function is not needed any more.
     fn forget(&mut self, worker: WorkerId, function: FunctionId);
 
+    /// Tells a session what to do about measuring its callbacks.
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>);
+
     /// Ends a session: its process gets SIGKILL and is reaped. Idempotent.
     fn kill(&mut self, worker: WorkerId);
 
@@ -202,6 +205,20 @@ pub enum Source {
     Fed,
     /// The function's own reader callback, in the worker.
     Callback,
+}
+
+/// What a session does about measuring its callbacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profiling<'a> {
+    On,
+    Off,
+    /// Forgets what was measured.
+    Reset,
+    /// To be answered with [`FromWorker::ProfileReport`]; `order` as Python's `pstats` names it.
+    Report {
+        request: u64,
+        order: Option<&'a str>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -296,6 +313,16 @@ pub enum FromWorker {
     ConfigGet {
         token: Token,
         key: String,
+    },
+    /// What [`Profiling::Report`] asked for.
+    ProfileReport {
+        request: u64,
+        report: Result<String, String>,
+    },
+    /// What the callbacks of an execution's steps took, from the first step in the worker to the last. Comes before its end.
+    StepDurations {
+        execution: ExecutionId,
+        step_us: Vec<u64>,
     },
     Log {
         level: Level,

@@ -1,4 +1,4 @@
-//! What a worker prints, as log lines: cut into lines, bounded in length and number.
+//! What a worker prints or logs, as log lines: cut into lines, bounded in length and number.
 
 /// A longer line is cut; what follows is its continuation.
 const LINE_BYTES_MAX: usize = 2048;
@@ -31,6 +31,21 @@ impl LogLines {
         }
     }
 
+    /// A line that came another way, if there is room for it.
+    pub(crate) fn admit(&mut self, mut text: String) -> Option<String> {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                text.truncate(text.floor_char_boundary(LINE_BYTES_MAX));
+                Some(text)
+            }
+            None => {
+                self.dropped += 1;
+                None
+            }
+        }
+    }
+
     /// The rest, when no more will come.
     pub(crate) fn finish(&mut self, line: &mut dyn FnMut(String)) {
         if !self.partial.is_empty() {
@@ -51,12 +66,8 @@ impl LogLines {
     fn end_line(&mut self, line: &mut dyn FnMut(String)) {
         let text = String::from_utf8_lossy(self.partial.trim_ascii_end()).into_owned();
         self.partial.clear();
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                line(text);
-            }
-            None => self.dropped += 1,
+        if let Some(text) = self.admit(text) {
+            line(text);
         }
     }
 }
@@ -82,5 +93,17 @@ mod tests {
         assert_eq!(seen.len(), LINES_PER_SECOND as usize);
         lines.refill(&mut |line| seen.push(line));
         assert_eq!(seen.last().unwrap(), "(800 more lines were printed and dropped)");
+    }
+
+    #[test]
+    fn lines_that_come_another_way_are_cut_and_counted_like_printed_ones() {
+        let mut lines = LogLines::default();
+        assert_eq!(lines.admit("ä".repeat(2000)).unwrap().len(), LINE_BYTES_MAX);
+        let admitted = (0..300).filter_map(|_| lines.admit("x".into())).count();
+        assert_eq!(admitted, LINES_PER_SECOND as usize - 1);
+        let mut seen = Vec::new();
+        lines.extend(b"printed\n", &mut |line| seen.push(line));
+        lines.refill(&mut |line| seen.push(line));
+        assert_eq!(seen, ["(102 more lines were printed and dropped)"]);
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod to_worker {
     pub(crate) const HAND_BACK: i64 = 10;
     pub(crate) const ABORT_SCRIPT: i64 = 11;
     pub(crate) const TIME_EVENT: i64 = 12;
+    pub(crate) const PROFILE: i64 = 13;
 }
 
 /// A message that no runtime of ours sends.
@@ -100,6 +101,17 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
         },
+        16 => FromWorker::ProfileReport {
+            request: fields.unsigned()?,
+            report: match (fields.bool()?, fields.text()?) {
+                (true, report) => Ok(report),
+                (false, error) => Err(error),
+            },
+        },
+        17 => FromWorker::StepDurations {
+            execution: fields.execution()?,
+            step_us: fields.list()?.into_iter().map(unsigned).collect::<Result<_>>()?,
+        },
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };
     fields.end()?;
@@ -136,7 +148,7 @@ impl Fields {
     }
 
     fn unsigned(&mut self) -> Result<u64> {
-        u64::try_from(self.int()?).map_err(|_| "a count is negative".into())
+        unsigned(self.next()?)
     }
 
     fn bool(&mut self) -> Result<bool> {
@@ -264,6 +276,13 @@ fn step(value: Argument) -> Result<Step> {
     let step = Step { kind, name: fields.text()?, argument: fields.text()? };
     fields.end()?;
     Ok(step)
+}
+
+fn unsigned(value: Argument) -> Result<u64> {
+    match value {
+        Argument::Int(value) => u64::try_from(value).map_err(|_| "a count is negative".into()),
+        _ => Err("a count is missing".into()),
+    }
 }
 
 fn text(value: Argument) -> Result<String> {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, RecordSink, SessionSpec,
-    Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, Profiling, RecordSink,
+    SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 use crate::interpreter::Knowledge;
@@ -759,6 +759,25 @@ impl Workers for Pool {
             to.tuple(2);
             to.int(to_worker::FORGET);
             to.int(i64::from(function.0));
+        });
+    }
+
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>) {
+        let (word, request, order) = match what {
+            Profiling::On => ("on", 0, None),
+            Profiling::Off => ("off", 0, None),
+            Profiling::Reset => ("reset", 0, None),
+            Profiling::Report { request, order } => ("report", request, order),
+        };
+        self.queue(worker, |to| {
+            to.tuple(4);
+            to.int(to_worker::PROFILE);
+            to.text(word);
+            number(to, request);
+            match order {
+                Some(order) => to.text(order),
+                None => to.none(),
+            }
         });
     }
 

@@ -113,7 +113,8 @@ impl Process {
                 Ok(length) => {
                     share += length;
                     self.inbox.extend(&scratch[..length]);
-                    if let Err(Unexpected(why)) = deliver(&mut self.inbox, yield_) {
+                    if let Err(Unexpected(why)) = deliver(&mut self.inbox, &mut self.lines, yield_)
+                    {
                         return Reading::Broken(why);
                     }
                     // A short read has emptied the socket: asking again would only cost a system call.
@@ -170,11 +171,26 @@ impl Process {
     }
 }
 
-pub(crate) fn printed(message: String) -> FromWorker {
-    FromWorker::Log { level: Level::Notice, message }
+/// A printed line. `logging` marks its lines with their level: python/mainspring_worker/log_levels.py.
+pub(crate) fn printed(mut message: String) -> FromWorker {
+    let level = match message.as_bytes() {
+        [MARK, b'w', ..] => Level::Warning,
+        [MARK, b'n', ..] => Level::Notice,
+        [MARK, b'v', ..] => Level::Verbose,
+        [MARK, b'd', ..] => Level::Debug,
+        _ => return FromWorker::Log { level: Level::Notice, message },
+    };
+    message.drain(..2);
+    FromWorker::Log { level, message }
 }
 
-fn deliver(inbox: &mut Inbox, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
+const MARK: u8 = 1;
+
+fn deliver(
+    inbox: &mut Inbox,
+    lines: &mut LogLines,
+    yield_: &mut dyn FnMut(FromWorker),
+) -> Result<(), Unexpected> {
     loop {
         let frame = inbox
             .next_frame()
@@ -182,7 +198,33 @@ fn deliver(inbox: &mut Inbox, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), 
         let Some(body) = frame else { return Ok(()) };
         let body = marshal::read(body).map_err(|malformed| Unexpected(malformed.to_string()))?;
         for message in message::messages(body)? {
-            yield_(message::from_worker(message)?);
+            match message::from_worker(message)? {
+                // What log() says counts as printed.
+                FromWorker::Log { level, message } => {
+                    if let Some(message) = lines.admit(message) {
+                        yield_(FromWorker::Log { level, message });
+                    }
+                }
+                message => yield_(message),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_logging_has_its_level_and_any_other_is_a_notice() {
+        for (line, level, text) in [
+            ("\u{1}wcareful", Level::Warning, "careful"),
+            ("\u{1}ddetail", Level::Debug, "detail"),
+            ("\u{1}xother", Level::Notice, "\u{1}xother"),
+            ("plain", Level::Notice, "plain"),
+        ] {
+            let FromWorker::Log { level: of, message } = printed(line.into()) else { panic!() };
+            assert_eq!((of, &*message), (level, text));
         }
     }
 }

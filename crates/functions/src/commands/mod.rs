@@ -18,6 +18,7 @@ mod pauseregistrations;
 mod pydumpreqs;
 mod pydumpsessions;
 mod pyexecute;
+mod pyprofile;
 mod pystats;
 mod refreshcluster;
 mod trigger;
@@ -65,7 +66,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 /// Sorted by name.
-static COMMANDS: [Command; 24] = [
+static COMMANDS: [Command; 25] = [
     abortexecution::COMMAND,
     clearregistrationsstats::COMMAND,
     configget::COMMAND,
@@ -84,6 +85,7 @@ static COMMANDS: [Command; 24] = [
     pydumpreqs::COMMAND,
     pydumpsessions::COMMAND,
     pyexecute::COMMAND,
+    pyprofile::COMMAND,
     pystats::COMMAND,
     refreshcluster::COMMAND,
     trigger::COMMAND,

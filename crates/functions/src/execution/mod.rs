@@ -189,6 +189,8 @@ pub(crate) struct Execution {
     pub(crate) started_us: Option<u64>,
     pub(crate) total_us: u64,
     pub(crate) read_us: u64,
+    /// Of the last steps, where ProfileExecutions says so: the first ones may run in the engine.
+    pub(crate) step_us: Box<[u64]>,
 }
 
 impl Execution {
@@ -217,6 +219,7 @@ impl Execution {
             started_us: None,
             total_us: 0,
             read_us: 0,
+            step_us: Box::default(),
         }
     }
 

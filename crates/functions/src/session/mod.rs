@@ -193,6 +193,7 @@ impl Engine {
             threads: self.config.size(Key::ExecutionThreads),
         });
         self.sessions.by_worker.insert(worker, number);
+        self.tell_profiling_of(doors, worker);
         worker
     }
 
@@ -210,6 +211,7 @@ impl Engine {
             self.account_for_end_of(doors, worker);
             doors.workers.kill(worker);
             self.take_back_from_worker(doors, worker);
+            self.profiles_lost(doors, worker);
         }
     }
 }

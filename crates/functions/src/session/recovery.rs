@@ -55,6 +55,7 @@ impl Engine {
         failed.append(&mut session.beside_queue);
         self.sessions.by_worker.remove(&worker);
         self.take_back_from_worker(doors, worker);
+        self.profiles_lost(doors, worker);
         doors.host.log(Level::Warning, &message);
         if lost > 0 {
             doors.host.log(Level::Warning, &format!("{lost} time events went with their worker"));

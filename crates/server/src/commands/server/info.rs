@@ -63,7 +63,10 @@ fn info(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter)
         write(state, &mut text);
     }
     if everything || has("modules") || has("rg") || has("functions") {
-        text.push_str("\r\n");
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        text.push_str("# rg\r\n");
         text.push_str(&crate::gears::info(state));
     }
     reply.verbatim(*b"txt", text.as_bytes());

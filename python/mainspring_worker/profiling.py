@@ -1,0 +1,104 @@
+"""What callbacks take, while the server wants to know: by step of an execution, and by function of the session."""
+
+import cProfile
+import io
+import pstats
+import sys
+from collections import deque
+from time import perf_counter_ns
+
+from .errors import GearsForceStopped
+from .steps import Step
+
+# In which order a report lists functions, unless it is asked for in another.
+ORDER = "cumulative"
+
+
+class Profiler:
+    def __init__(self):
+        self.on = False
+        self.reset()
+
+    def reset(self):
+        # One for each callback that runs at the same time as others; those that nobody uses are free. What is in use while
+        # all are forgotten is not given back.
+        self.profiles, self.free = [], deque()
+
+    def measured(self, described):
+        """The same steps, measuring their callbacks, and what these have taken: nanoseconds, by step."""
+        taken = [0] * len(described)
+        return [self.step(step, taken, at) for at, step in enumerate(described)], taken
+
+    def step(self, step, taken, at):
+        is_text = step.kind == "totext"
+        callbacks = [self.callback(one, taken, at) for one in ((str,) if is_text else step.callbacks)]
+        return Step("map" if is_text else step.kind, callbacks, step.numbers, step.name, step.argument)
+
+    def callback(self, callback, taken, at):
+        def profiled(*args):
+            started = perf_counter_ns()
+            used = self.begin()
+            try:
+                return callback(*args)
+            finally:
+                # Here and not in a function of its own, which would be profiled, too.
+                while used is not None:
+                    try:
+                        used.disable()
+                        break
+                    except GearsForceStopped:
+                        # It comes again, where it ends a callback.
+                        continue
+                if used is not None:
+                    self.give_back(used)
+                taken[at] += perf_counter_ns() - started
+
+        return profiled
+
+    def begin(self):
+        """None where somebody profiles already: a callback below on this thread's stack, or the script itself."""
+        if sys.getprofile() is not None:
+            return None
+        try:
+            profile = self.free.pop()
+        except IndexError:
+            profile = cProfile.Profile()
+            self.profiles.append(profile)
+        try:
+            profile.enable()
+        except ValueError:
+            # From Python 3.12 on one thread at a time can be profiled.
+            self.give_back(profile)
+            return None
+        return profile
+
+    def give_back(self, profile):
+        if any(profile is known for known in self.profiles):
+            self.free.append(profile)
+
+    def report(self, order):
+        """What was measured so far, as `pstats` prints it: the functions, their callers, and whom they call."""
+        snapshots = [snapshot for snapshot in map(Snapshot, self.profiles) if snapshot.stats]
+        if not snapshots:
+            raise ValueError("nothing was profiled: no callback has run since ProfileExecutions was set to 1")
+        text = io.StringIO()
+        told = pstats.Stats(*snapshots, stream=text)
+        try:
+            told.sort_stats(order or ORDER)
+        except KeyError:
+            raise ValueError("pstats knows no order '%s'" % order) from None
+        told.print_stats()
+        told.print_callers()
+        told.print_callees()
+        return text.getvalue()
+
+
+class Snapshot:
+    """A profile's figures as `pstats` takes them, without an end to the profile: it may be in use."""
+
+    def __init__(self, profile):
+        profile.snapshot_stats()
+        self.stats = profile.stats
+
+    def create_stats(self):
+        pass
