@@ -4,8 +4,9 @@ import cProfile
 import io
 import pstats
 import sys
+import types
 from collections import deque
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 
 from .errors import GearsForceStopped
 from .steps import Step
@@ -62,14 +63,9 @@ class Profiler:
         try:
             profile = self.free.pop()
         except IndexError:
-            profile = cProfile.Profile()
+            profile = Profile()
             self.profiles.append(profile)
-        try:
-            profile.enable()
-        except ValueError:
-            # From Python 3.12 on one thread at a time can be profiled.
-            self.give_back(profile)
-            return None
+        profile.enable()
         return profile
 
     def give_back(self, profile):
@@ -102,3 +98,70 @@ class Snapshot:
 
     def create_stats(self):
         pass
+
+
+class ThreadProfile:
+    """What cProfile does, of the one thread that enabled it. From Python 3.12 on cProfile sees the calls of all threads, and
+    takes them for one stack; this costs more for each call, but tells them apart."""
+
+    def __init__(self):
+        self.figures = {}
+        self.stack = []
+
+    def enable(self):
+        self.stack = []
+        sys.setprofile(self.event)
+
+    def disable(self):
+        sys.setprofile(None)
+
+    def event(self, frame, kind, arg):
+        now = perf_counter()
+        if kind == "call":
+            code = frame.f_code
+            self.stack.append([(code.co_filename, code.co_firstlineno, code.co_name), now, 0.0])
+        elif kind == "c_call":
+            self.stack.append([("~", 0, "<%s>" % builtin_name(arg)), now, 0.0])
+        # What returns without having been called was there before.
+        elif self.stack:
+            self.count(*self.stack.pop(), now)
+
+    def count(self, function, called, inner, now):
+        """One call is over: `inner` is what the calls in it took."""
+        cumulative = now - called
+        own = cumulative - inner
+        caller = None
+        if self.stack:
+            caller = self.stack[-1][0]
+            self.stack[-1][2] += cumulative
+        is_outermost = all(function != below for below, _, _ in self.stack)
+        total, callers = self.figures.setdefault(function, ([0, 0, 0.0, 0.0], {}))
+        add_call(total, own, cumulative, is_outermost)
+        if caller is not None:
+            add_call(callers.setdefault(caller, [0, 0, 0.0, 0.0]), own, cumulative, is_outermost)
+
+    def snapshot_stats(self):
+        """In the shape that `pstats` reads."""
+        self.stats = {
+            function: (*total, {caller: tuple(figures) for caller, figures in list(callers.items())})
+            for function, (total, callers) in list(self.figures.items())
+        }
+
+
+def add_call(figures, own, cumulative, is_outermost):
+    """Calls that are not recursive, calls, own time, time with what was called."""
+    figures[0] += is_outermost
+    figures[1] += 1
+    figures[2] += own
+    figures[3] += cumulative if is_outermost else 0.0
+
+
+def builtin_name(function):
+    """As cProfile names it."""
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, types.ModuleType):
+        return "built-in method %s.%s" % (getattr(function, "__module__", None), function.__name__)
+    return "method '%s' of '%s' objects" % (function.__name__, type(owner).__name__)
+
+
+Profile = cProfile.Profile if sys.version_info < (3, 12) else ThreadProfile
