@@ -24,7 +24,9 @@ use crate::identifier::{Identifiers, RegistrationNumber};
 use crate::inside::Insides;
 use crate::lease::Leases;
 use crate::profiling::Profiles;
-use crate::registrations::{Causes, EventNames, Happening, Registrations, StreamSearch};
+use crate::registrations::{
+    Causes, EventNames, Happening, Registrations, Statistics, StreamSearch,
+};
 use crate::requirements::Requirements;
 use crate::session::Sessions;
 use crate::worker::{ExecutionId, FromWorker, Token, WorkerId, Workers};
@@ -75,6 +77,8 @@ pub struct Engine {
     /// Calls that the host lets wait for their reply.
     pub(crate) waiting_calls: HashMap<(WorkerId, Token), Option<ExecutionId>>,
     pub(crate) causes: Causes,
+    /// How executions fared that no registration started.
+    pub(crate) runs: Statistics,
     pub(crate) profiles: Profiles,
     /// The keyspace event that is being handed in.
     pub(crate) happening: Option<Happening>,
@@ -112,6 +116,7 @@ impl Engine {
             calls: VecDeque::new(),
             waiting_calls: HashMap::new(),
             causes: Causes::default(),
+            runs: Statistics::default(),
             profiles: Profiles::default(),
             happening: None,
             event_names: EventNames::default(),

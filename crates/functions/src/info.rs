@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::engine::{Doors, Engine};
-use crate::metrics::{Figure, of_registration, of_session, state_of};
+use crate::metrics::{Figure, of_registration, of_runs, of_session, state_of};
 
 /// How much of a description a line shows.
 const DESCRIPTION_MAX: usize = 64;
@@ -25,11 +25,13 @@ impl Engine {
         ] {
             write!(out, "rg_{name}:{value}\r\n").expect(WRITES);
         }
+        out.push_str("rg_runs:");
+        write_figures(&of_runs(&self.runs), out);
         for (number, registration) in self.registrations.listed() {
             let session = &self.sessions.by_number[&registration.session].name;
             write!(
                 out,
-                "rg_registration_{}:id={},reader={},desc={},session={}",
+                "rg_registration_{}:id={},reader={},desc={},session={},",
                 number.0,
                 self.identifiers.text(number.0),
                 registration.reader().name(),
@@ -41,7 +43,7 @@ impl Engine {
         }
         for (number, session) in &self.sessions.by_number {
             let (name, state) = (&session.name, state_of(session));
-            write!(out, "rg_session_{}:name={name},state={state}", number.0).expect(WRITES);
+            write!(out, "rg_session_{}:name={name},state={state},", number.0).expect(WRITES);
             write_figures(&of_session(session, doors), out);
         }
     }
@@ -50,8 +52,9 @@ impl Engine {
 const WRITES: &str = "a String takes whatever is written";
 
 fn write_figures(figures: &[Figure], out: &mut String) {
-    for (name, figure) in figures {
-        write!(out, ",{name}={figure}").expect(WRITES);
+    for (place, (name, figure)) in figures.iter().enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        write!(out, "{comma}{name}={figure}").expect(WRITES);
     }
     out.push_str("\r\n");
 }
@@ -85,6 +88,8 @@ mod tests {
             "rg_TotalAllocated:1000\r\n",
             "rg_PeakAllocated:1000\r\n",
             "rg_CurrAllocated:1000\r\n",
+            "rg_runs:calls=0,succeeded=0,failed=0,aborted=0,duration_p50_us=0,duration_p99_us=0,\
+             duration_max_us=0,last_error_ms=0\r\n",
         ] {
             assert!(info.contains(line), "{info}");
         }

@@ -2,7 +2,7 @@
 //! `mainspring` show the same figures; docs/observability.md says what each means.
 
 use crate::engine::{Doors, Engine};
-use crate::registrations::Registration;
+use crate::registrations::{Registration, Statistics};
 use crate::session::{Process, Session};
 
 pub(crate) type Figure = (&'static str, u64);
@@ -25,6 +25,20 @@ pub(crate) fn of_registration(registration: &Registration) -> [Figure; 14] {
         ("lag_p99_us", lags.percentile_us(99)),
         ("lag_max_us", lags.max_us()),
         ("last_error_ms", statistics.last_error_ms.unsigned_abs()),
+    ]
+}
+
+/// Executions that no registration started.
+pub(crate) fn of_runs(runs: &Statistics) -> [Figure; 8] {
+    [
+        ("calls", runs.triggered),
+        ("succeeded", runs.succeeded),
+        ("failed", runs.failed),
+        ("aborted", runs.aborted),
+        ("duration_p50_us", runs.durations.percentile_us(50)),
+        ("duration_p99_us", runs.durations.percentile_us(99)),
+        ("duration_max_us", runs.durations.max_us()),
+        ("last_error_ms", runs.last_error_ms.unsigned_abs()),
     ]
 }
 
@@ -54,6 +68,7 @@ impl Engine {
         for registration in self.registrations.by_number.values_mut() {
             registration.clear_statistics();
         }
+        self.runs.clear(0);
         for session in self.sessions.by_number.values_mut() {
             session.restarts = 0;
         }
@@ -146,6 +161,18 @@ mod tests {
         stage.command("RG.TRIGGER t");
         stage.done(WORKER, 2, vec![]);
         assert_eq!(figures(&stage, ["calls", "failed", "last_error_ms"]), [2, 1, 77]);
+    }
+
+    #[test]
+    fn runs_are_counted_together_when_they_are_over() {
+        let mut stage = Stage::running(plan("KeysReader", &[StepKind::Map]), "");
+        stage.host.monotonic_us += 20;
+        assert_eq!(stage.engine.runs.triggered, 0);
+        stage.failed(WORKER, 0, "no");
+        let runs = |stage: &Stage| of_runs(&stage.engine.runs).map(|(_, figure)| figure);
+        assert_eq!(runs(&stage), [1, 0, 1, 0, 20, 20, 20, 0]);
+        stage.command("RG.CLEARREGISTRATIONSSTATS");
+        assert_eq!(runs(&stage), [0; 8]);
     }
 
     #[test]

@@ -3,7 +3,7 @@ use resp::ReplyWriter;
 use super::{Call, Command, Refusal, spec};
 use crate::engine::{Answer, Doors, Engine};
 use crate::identifier::RegistrationNumber;
-use crate::metrics::{Figure, of_registration, of_session, state_of};
+use crate::metrics::{Figure, of_registration, of_runs, of_session, state_of};
 use crate::registrations::Registration;
 use crate::session::{Session, SessionNumber};
 
@@ -37,7 +37,13 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
 }
 
 fn write_all(engine: &Engine, call: &mut Call) {
-    call.reply.map(2);
+    let runs = of_runs(&engine.runs);
+    call.reply.map(3);
+    call.reply.text("runs");
+    call.reply.map(runs.len() + 1);
+    write_figures(&runs, &mut call.reply);
+    call.reply.text("last_error");
+    write_text(engine.runs.last_error.as_deref(), &mut call.reply);
     call.reply.text("registrations");
     call.reply.array(engine.registrations.listed().count());
     for (number, registration) in engine.registrations.listed() {
@@ -189,7 +195,8 @@ mod tests {
     fn all_there_is_comes_without_a_name_and_nothing_for_a_name_that_nobody_has() {
         let mut stage = stage();
         let all = stage.command("RG.METRICS");
-        assert!(all.starts_with("*4|$13|registrations|*1|*40|$2|id|"), "{all}");
+        assert!(all.starts_with("*6|$4|runs|*18|$5|calls|:0|"), "{all}");
+        assert!(all.contains("|$13|registrations|*1|*40|$2|id|"), "{all}");
         assert!(all.contains("$8|sessions|*1|*20|$4|name|$1|a|"), "{all}");
         let unknown = stage.command("RG.METRICS b");
         assert_eq!(unknown, "-ERR no registration and no session is 'b'|");
