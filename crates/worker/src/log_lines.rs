@@ -1,4 +1,4 @@
-//! What a worker prints or logs, as log lines: cut into lines, bounded in length and number.
+//! What a worker prints, as log lines: cut into lines, bounded in length and number.
 
 /// A longer line is cut; what follows is its continuation.
 const LINE_BYTES_MAX: usize = 2048;
@@ -31,19 +31,15 @@ impl LogLines {
         }
     }
 
-    /// A line that came another way, if there is room for it.
-    pub(crate) fn admit(&mut self, mut text: String) -> Option<String> {
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                text.truncate(text.floor_char_boundary(LINE_BYTES_MAX));
-                Some(text)
-            }
-            None => {
-                self.dropped += 1;
-                None
-            }
+    /// Whether a message that comes as a whole is within the same bounds.
+    pub(crate) fn admits(&mut self, bytes: usize) -> bool {
+        let pieces = u32::try_from(bytes / LINE_BYTES_MAX).unwrap_or(u32::MAX).saturating_add(1);
+        let left = self.left.checked_sub(pieces);
+        match left {
+            Some(left) => self.left = left,
+            None => self.dropped += 1,
         }
+        left.is_some()
     }
 
     /// The rest, when no more will come.
@@ -66,8 +62,12 @@ impl LogLines {
     fn end_line(&mut self, line: &mut dyn FnMut(String)) {
         let text = String::from_utf8_lossy(self.partial.trim_ascii_end()).into_owned();
         self.partial.clear();
-        if let Some(text) = self.admit(text) {
-            line(text);
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                line(text);
+            }
+            None => self.dropped += 1,
         }
     }
 }
@@ -87,23 +87,24 @@ mod tests {
     }
 
     #[test]
+    fn messages_count_by_their_length() {
+        let mut lines = LogLines::default();
+        assert!(lines.admits(10));
+        assert!(!lines.admits(LINE_BYTES_MAX * LINES_PER_SECOND as usize));
+        assert!(lines.admits(LINE_BYTES_MAX * 197));
+        assert!(!lines.admits(LINE_BYTES_MAX));
+        let mut seen = Vec::new();
+        lines.refill(&mut |line| seen.push(line));
+        assert_eq!(seen, ["(2 more lines were printed and dropped)"]);
+        assert!(lines.admits(0));
+    }
+
+    #[test]
     fn a_flood_is_counted_instead_of_passed_on() {
         let (mut lines, mut seen) = (LogLines::default(), Vec::new());
         lines.extend(&b"x\n".repeat(1000), &mut |line| seen.push(line));
         assert_eq!(seen.len(), LINES_PER_SECOND as usize);
         lines.refill(&mut |line| seen.push(line));
         assert_eq!(seen.last().unwrap(), "(800 more lines were printed and dropped)");
-    }
-
-    #[test]
-    fn lines_that_come_another_way_are_cut_and_counted_like_printed_ones() {
-        let mut lines = LogLines::default();
-        assert_eq!(lines.admit("ä".repeat(2000)).unwrap().len(), LINE_BYTES_MAX);
-        let admitted = (0..300).filter_map(|_| lines.admit("x".into())).count();
-        assert_eq!(admitted, LINES_PER_SECOND as usize - 1);
-        let mut seen = Vec::new();
-        lines.extend(b"printed\n", &mut |line| seen.push(line));
-        lines.refill(&mut |line| seen.push(line));
-        assert_eq!(seen, ["(102 more lines were printed and dropped)"]);
     }
 }

@@ -193,7 +193,7 @@ fn what_log_says_has_the_bounds_of_what_is_printed() {
             driver.pump();
         }
         assert!(driver.printed.iter().any(is_told));
-        assert!(driver.printed.len() < 900 && driver.printed[0].len() == 2048);
+        assert!(driver.printed.len() < 900 && driver.printed[0].len() == 5000);
         assert_eq!(driver.levels[0], Level::Warning);
     });
 }
