@@ -123,6 +123,36 @@ fn an_error_of_a_measured_callback_looks_as_ever() {
 }
 
 #[test]
+fn a_measured_callback_can_be_stopped_and_the_next_one_is_measured() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let (endless, ..) = driver.described(
+            worker,
+            "def add(a):\n    return a + 1\n\
+             def endless(r):\n    execute('STARTED')\n    a = 0\n    while True: a = add(a)\n\
+             GB('CommandReader').map(endless).register(trigger='e')",
+        );
+        let (quick, ..) = driver.described(
+            worker,
+            "def quick(r):\n    return r\nGB('CommandReader').map(quick).register(trigger='q')",
+        );
+        driver.pool.profile(worker, Profiling::On);
+        let execution = driver.invoke(worker, endless, &[b"e"]);
+        match driver.next(worker) {
+            FromWorker::Execute { token, .. } => driver.answer(worker, token, text("go on")),
+            other => panic!("{other:?}"),
+        }
+        driver.pool.abort(worker, execution);
+        assert!(matches!(driver.next(worker), FromWorker::StepDurations { .. }));
+        let errors = driver.outcome(worker, execution).errors;
+        assert!(errors.len() == 1 && errors[0].contains("gears.forcestopped"), "{errors:?}");
+        durations(driver, worker, quick);
+        let told = report(driver, worker, None).unwrap();
+        assert!(told.contains("(quick)"), "{told}");
+    });
+}
+
+#[test]
 fn a_profile_can_be_seen_while_every_thread_of_the_session_is_busy() {
     everywhere(|driver| {
         let worker = driver.session();
