@@ -57,6 +57,6 @@ fn what_a_function_says_is_in_the_log_with_session_and_level() {
         let log = fs::read(&log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let is_there = |line: &&str| log.lines().any(|logged| logged.ends_with(*line));
-        expected.iter().all(|line| is_there(line))
+        expected.iter().all(is_there)
     });
 }
