@@ -7,7 +7,7 @@ from threading import Lock
 from time import perf_counter
 
 from .mailbox import ATTENDED, NUMBER_MASK, RECEIVED
-from .protocol import KNOCK
+from .protocol import LOOK
 
 # Received into place: a fresh buffer of this size each time would be three calls for memory besides the one for data.
 READ_BYTES = 64 * 1024
@@ -145,7 +145,7 @@ class Channel:
             if mailbox.words[ATTENDED]:
                 return
             # The server may have gone to sleep before it saw it.
-            body = dumps([(KNOCK,)], 2)
+            body = dumps([(LOOK,)], 2)
         self.sent += 1
         try:
             self.sendall(len(body).to_bytes(4, "little") + body)

@@ -20,7 +20,7 @@ from threading import Lock, get_ident
 from .errors import GearsError, GearsForceStopped
 from .forced_stop import stop_thread, take_back
 from .mailbox import ATTENDED
-from .protocol import ATOMIC_END, KNOCK
+from .protocol import ATOMIC_END, LOOK
 from .values import revive
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
@@ -371,7 +371,7 @@ class Desk:
                 self.answer(token, *early)
             elif not self.mailbox.words[ATTENDED]:
                 # It may have gone to sleep before it saw the call.
-                self.channel.send([(KNOCK,)])
+                self.channel.send([(LOOK,)])
             self.flush(seat)
         if not leads and not slot.lock.acquire(timeout=PATIENCE_S):
             with self.gate:

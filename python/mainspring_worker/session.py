@@ -6,7 +6,7 @@ import sys
 import threading
 from weakref import WeakValueDictionary
 
-from . import api, builder, channel, desk, packages, pickling, values
+from . import api, builder, channel, desk, packages, pickling, profiling, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -23,6 +23,8 @@ from .protocol import (
     LOADED,
     LOOK,
     OPEN,
+    PROFILE,
+    PROFILE_REPORT,
     REGISTER,
     REGISTER_TIME_EVENT,
     RUN,
@@ -100,6 +102,7 @@ class Session:
         self.body = None
         # Callbacks of registerTE, by their numbers.
         self.time_events = []
+        self.profiler = profiling.Profiler()
         desk.on_tick = self.stop_aborted
 
     def dispatch(self, messages):
@@ -140,6 +143,8 @@ class Session:
                 pass
             elif kind == FORGET:
                 self.functions.pop(message[1], None)
+            elif kind == PROFILE:
+                self.profile(*message[1:])
             elif kind == SESSION:
                 self.begin(*message[1:])
             else:
@@ -267,15 +272,17 @@ class Session:
             self.desk.add(self.refuse, (number, function))
             return
         found.prepare()
-        steps = found.steps[first_step:]
+        steps, taken = self.measured(found.steps[first_step:])
         if found.suspendable:
             source = found.source if callback else None
             execution = SuspendableExecution(number, self.desk, steps, self.end, source)
+            execution.taken = taken
             self.executions[number] = execution
             if callback:
                 execution.kick()
             return
         execution = Execution(number, self.desk, steps, self.end)
+        execution.taken = taken
         execution.scheduled = callback
         self.executions[number] = execution
         if callback:
@@ -295,14 +302,16 @@ class Session:
             return
         if found.suspendable is None:
             found.prepare()
-        if found.operations is not None and len(records) == 1:
+        if found.operations is not None and len(records) == 1 and not self.profiler.on:
             if marked:
                 records = values.revive(records)
             call.run(seat, self.desk, records[0], found.operations)
             del self.executions[number]
             return
         made = SuspendableExecution if found.suspendable else Execution
-        execution = made(number, self.desk, found.steps, self.end)
+        steps, taken = self.measured(found.steps)
+        execution = made(number, self.desk, steps, self.end)
+        execution.taken = taken
         execution.scheduled = not found.suspendable
         self.executions[number] = execution
         # An abort may have found the call meanwhile.
@@ -321,7 +330,9 @@ class Session:
         if found is None or not found.suspendable:
             self.invoke(seat, (INVOKE, number, function, records, marked))
             return
-        execution = self.executions[number] = SuspendableExecution(number, self.desk, found.steps, self.end)
+        steps, taken = self.measured(found.steps)
+        execution = self.executions[number] = SuspendableExecution(number, self.desk, steps, self.end)
+        execution.taken = taken
         if number in self.doomed:
             self.doomed.discard(number)
             execution.aborted = True
@@ -352,6 +363,27 @@ class Session:
         elif not execution.scheduled and execution.seat is None:
             # Nothing of it runs, and a batch may never come: it ends here.
             execution.add_batch([], True, False)
+
+    # Profiles
+
+    def measured(self, steps):
+        return self.profiler.measured(steps) if self.profiler.on else (steps, None)
+
+    def profile(self, what, request, order):
+        if what == "report":
+            # Whatever the executors do: they may be what somebody wants to see.
+            self.desk.add_urgent(self.report_profile, (request, order))
+        elif what == "reset":
+            self.profiler.reset()
+        else:
+            self.profiler.on = what == "on"
+
+    def report_profile(self, seat, asked):
+        request, order = asked
+        try:
+            seat.out.append((PROFILE_REPORT, request, True, self.profiler.report(order)))
+        except Exception as error:
+            seat.out.append((PROFILE_REPORT, request, False, str(error)))
 
     # Time events
 

@@ -29,7 +29,7 @@ try:
 except ImportError:
     pass
 
-from . import api, mailbox, session
+from . import api, log_levels, mailbox, session
 from .forced_stop import die_with_parent, name_process
 
 
@@ -56,6 +56,7 @@ def serve(control):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     api.install()
+    log_levels.install()
     gc.collect()
     gc.freeze()
 

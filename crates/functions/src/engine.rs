@@ -25,7 +25,10 @@ use crate::host::{ClientId, EventInterest, Host, RemovalInterest};
 use crate::identifier::{Identifiers, RegistrationNumber};
 use crate::inside::Insides;
 use crate::lease::Leases;
-use crate::registrations::{Causes, EventNames, Happening, Registrations, StreamSearch};
+use crate::profiling::Profiles;
+use crate::registrations::{
+    Causes, EventNames, Happening, Registrations, Statistics, StreamSearch,
+};
 use crate::requirements::Requirements;
 use crate::session::Sessions;
 use crate::worker::{ExecutionId, FromWorker, Token, WorkerId, Workers};
@@ -76,6 +79,9 @@ pub struct Engine {
     /// Calls that the host lets wait for their reply.
     pub(crate) waiting_calls: HashMap<(WorkerId, Token), Option<ExecutionId>>,
     pub(crate) causes: Causes,
+    /// How executions fared that no registration started.
+    pub(crate) runs: Statistics,
+    pub(crate) profiles: Profiles,
     /// The keyspace event that is being handed in.
     pub(crate) happening: Option<Happening>,
     pub(crate) event_names: EventNames,
@@ -115,6 +121,8 @@ impl Engine {
             calls: VecDeque::new(),
             waiting_calls: HashMap::new(),
             causes: Causes::default(),
+            runs: Statistics::default(),
+            profiles: Profiles::default(),
             happening: None,
             event_names: EventNames::default(),
             concerned: Vec::new(),
@@ -200,8 +208,15 @@ impl Engine {
                 let answer = self.requested_option(&key);
                 doors.workers.answer(worker, token, Ok(answer));
             }
+            FromWorker::ProfileReport { request, report } => {
+                self.profile_reported(doors, worker, request, report);
+            }
+            FromWorker::StepDurations { execution, step_us } => {
+                self.steps_measured(session, execution, step_us);
+            }
             FromWorker::Log { level, message } => {
-                doors.host.log(level, &format!("GEARS: {message}"));
+                let session = &self.sessions.by_number[&session].name;
+                doors.host.log(level, &format!("GEARS: [{session}] {message}"));
             }
             FromWorker::Exited { reason } => {
                 self.worker_gone(doors, session, &reason.to_string());
@@ -219,6 +234,7 @@ impl Engine {
         self.config.set(name, value)?;
         // What runs already may have a limit from now on.
         self.watch_limits(doors);
+        self.tell_profiling(doors);
         Ok(())
     }
 
@@ -239,6 +255,7 @@ impl Engine {
             execution.waiting.retain(|waiting| waiting.client() != client);
         }
         self.insides.client_gone(client);
+        self.profiles.client_gone(client);
     }
 
     /// Whether `work` has something to do.

@@ -15,8 +15,10 @@ mod inside;
 #[cfg(test)]
 mod invariants;
 mod lease;
+mod metrics;
 mod operators;
 pub mod plan;
+mod profiling;
 mod readers;
 mod registrations;
 mod requests;

@@ -80,8 +80,9 @@ impl Engine {
         {
             return Err(doubt.clone());
         }
-        for doubt in doubts {
-            doors.host.log(Level::Warning, &format!("GEARS: {doubt}"));
+        let session = &self.sessions.by_number[&number].name;
+        for doubt in &doubts {
+            doors.host.log(Level::Warning, &format!("GEARS: [{session}] {doubt}"));
         }
         let registration = Registration {
             session: number,
@@ -91,6 +92,7 @@ impl Engine {
             mode,
             trigger,
             statistics: Statistics::default(),
+            doubts,
             pending: VecDeque::new(),
             ready: false,
             in_flight: 0,

@@ -14,7 +14,7 @@ use crate::plan::{Argument, Plan, Step, StepKind};
 use crate::registrations::{Announced, During, HookedCall};
 use crate::worker::{
     ExecutionId, ExitReason, Farewell, FromWorker, FunctionId, Needs, Prepared, Preparing,
-    RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -313,12 +313,20 @@ impl Workers for Cast {
         self.sent.push(format!("forget w{} f{}", worker.0, function.0));
     }
 
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>) {
+        self.sent.push(format!("profile w{} {what:?}", worker.0));
+    }
+
     fn kill(&mut self, worker: WorkerId) {
         self.sent.push(format!("kill w{}", worker.0));
     }
 
     fn usage(&self, _: WorkerId) -> Option<Usage> {
         Some(Usage { pid: 1, rss_bytes: 1000, cpu_us: 0 })
+    }
+
+    fn private_bytes(&self, _: WorkerId) -> Option<u64> {
+        Some(900)
     }
 }
 
@@ -532,7 +540,8 @@ impl Stage {
         let remains = Box::new(Text(value.into()));
         let during = During { cause: None, may_suspend: true };
         let (key, nobody) = (key.as_bytes(), Announced::ToNobody);
-        let inside = self.engine.key_removed(removal, key, remains, nobody, during);
+        let inside = self
+            .act(|engine, doors| engine.key_removed(doors, removal, key, remains, nobody, during));
         assert!(inside.is_empty(), "it is to run inside the command: see `removed_inside`");
     }
 
@@ -546,7 +555,9 @@ impl Stage {
         let remains = Box::new(Text(value.into()));
         let during = During { cause: None, may_suspend: true };
         let (deleted, key) = (Removal::Deleted, key.as_bytes());
-        let inside = self.engine.key_removed(deleted, key, remains, announced, during);
+        let inside = self.act(|engine, doors| {
+            engine.key_removed(doors, deleted, key, remains, announced, during)
+        });
         inside.into_iter().map(|id| id.0).collect()
     }
 

@@ -198,7 +198,7 @@ fn tell_late(machine: &mut Machine, state: &mut State) -> Vec<ExecutionId> {
                 }
                 Late::Removal(removal, key, remains) => {
                     let (remains, nobody) = (Box::new(remains), Announced::ToNobody);
-                    machine.engine.key_removed(removal, &key, remains, nobody, during)
+                    machine.engine.key_removed(&mut doors, removal, &key, remains, nobody, during)
                 }
             });
         }
@@ -373,8 +373,8 @@ pub(crate) fn key_removed(
         return;
     }
     let during = During { cause: state.gears.running.cause, may_suspend: state.depth == 0 };
-    let inside = with_engine(state, |engine, _| {
-        engine.key_removed(removal, key, Box::new(remains), announced, during)
+    let inside = with_engine(state, |engine, doors| {
+        engine.key_removed(doors, removal, key, Box::new(remains), announced, during)
     });
     run_all_inside(state, inside.unwrap_or_default());
 }
@@ -567,6 +567,10 @@ impl Host for LentState<'_> {
 
     fn monotonic_us(&self) -> u64 {
         self.state.clock.monotonic_us()
+    }
+
+    fn turn_us(&self) -> u64 {
+        self.state.clock.turn_us()
     }
 
     fn call(&mut self, args: &[&[u8]], reply: &mut Vec<u8>) {

@@ -21,13 +21,15 @@ pub(crate) mod to_worker {
     pub(crate) const HAND_BACK: i64 = 10;
     pub(crate) const ABORT_SCRIPT: i64 = 11;
     pub(crate) const TIME_EVENT: i64 = 12;
-    pub(crate) const LOOK: i64 = 13;
+    pub(crate) const PROFILE: i64 = 13;
 }
 
-/// Means nothing but: look into the mailbox.
+/// Leads a message that means nothing but: look into the mailbox. Both ways.
+const LOOK: i64 = 99;
+
 pub(crate) fn look(to: &mut Writer<'_>) {
     to.tuple(1);
-    to.int(to_worker::LOOK);
+    to.int(LOOK);
 }
 
 /// A message that no runtime of ours sends.
@@ -110,7 +112,18 @@ pub(crate) fn from_worker(message: Argument) -> Result<Option<FromWorker>> {
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
         },
-        16 => {
+        16 => FromWorker::ProfileReport {
+            request: fields.unsigned()?,
+            report: match (fields.bool()?, fields.text()?) {
+                (true, report) => Ok(report),
+                (false, error) => Err(error),
+            },
+        },
+        17 => FromWorker::StepDurations {
+            execution: fields.execution()?,
+            step_us: fields.list()?.into_iter().map(unsigned).collect::<Result<_>>()?,
+        },
+        LOOK => {
             fields.end()?;
             return Ok(None);
         }
@@ -150,7 +163,7 @@ impl Fields {
     }
 
     fn unsigned(&mut self) -> Result<u64> {
-        u64::try_from(self.int()?).map_err(|_| "a count is negative".into())
+        unsigned(self.next()?)
     }
 
     fn bool(&mut self) -> Result<bool> {
@@ -278,6 +291,13 @@ fn step(value: Argument) -> Result<Step> {
     let step = Step { kind, name: fields.text()?, argument: fields.text()? };
     fields.end()?;
     Ok(step)
+}
+
+fn unsigned(value: Argument) -> Result<u64> {
+    match value {
+        Argument::Int(value) => u64::try_from(value).map_err(|_| "a count is negative".into()),
+        _ => Err("a count is missing".into()),
+    }
 }
 
 fn text(value: Argument) -> Result<String> {

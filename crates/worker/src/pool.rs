@@ -11,8 +11,8 @@ use std::time::Duration;
 use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, RecordSink, SessionSpec,
-    Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, Profiling, RecordSink,
+    SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 use crate::interpreter::Knowledge;
@@ -915,6 +915,25 @@ impl Workers for Pool {
         });
     }
 
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>) {
+        let (word, request, order) = match what {
+            Profiling::On => ("on", 0, None),
+            Profiling::Off => ("off", 0, None),
+            Profiling::Reset => ("reset", 0, None),
+            Profiling::Report { request, order } => ("report", request, order),
+        };
+        self.queue(worker, |to| {
+            to.tuple(4);
+            to.int(to_worker::PROFILE);
+            to.text(word);
+            number(to, request);
+            match order {
+                Some(order) => to.text(order),
+                None => to.none(),
+            }
+        });
+    }
+
     fn kill(&mut self, worker: WorkerId) {
         self.kill_process(worker.0);
         self.late.retain(|(from, _)| *from != worker);
@@ -923,6 +942,10 @@ impl Workers for Pool {
 
     fn usage(&self, worker: WorkerId) -> Option<Usage> {
         usage::usage(self.processes.get(&worker.0)?.pid?)
+    }
+
+    fn private_bytes(&self, worker: WorkerId) -> Option<u64> {
+        usage::private_bytes(self.processes.get(&worker.0)?.pid?)
     }
 
     /// Zygotes count, too; the pid says nothing here.

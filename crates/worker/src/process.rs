@@ -148,9 +148,7 @@ impl Process {
                     share += length;
                     self.inbox.extend(&scratch[..length]);
                     // What the worker put into the mailbox before it wrote this comes first.
-                    let delivered = self
-                        .look(yield_)
-                        .and_then(|_| deliver(&mut self.inbox, self.mailbox.as_mut(), yield_));
+                    let delivered = self.look(yield_).and_then(|_| self.deliver_frames(yield_));
                     if let Err(Unexpected(why)) = delivered {
                         return Reading::Broken(why);
                     }
@@ -177,7 +175,7 @@ impl Process {
         let found = mailbox.take(&mut frame).and_then(|_| {
             // A call is the last message of its frame.
             let mut call = None;
-            messages(&frame, &mut |message| {
+            messages(&frame, &mut self.lines, &mut |message| {
                 call = message.token();
                 yield_(message);
             })?;
@@ -186,6 +184,20 @@ impl Process {
         });
         self.frame = frame;
         found
+    }
+
+    fn deliver_frames(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
+        loop {
+            let frame = self
+                .inbox
+                .next_frame()
+                .map_err(|long| Unexpected(format!("a frame of {} bytes", long.0)))?;
+            let Some(frame) = frame else { return Ok(()) };
+            if let Some(mailbox) = &mut self.mailbox {
+                mailbox.count_frame();
+            }
+            messages(frame, &mut self.lines, yield_)?;
+        }
     }
 
     /// Reads what it printed. Bounded, so that a process that prints faster than we read cannot hold the turn.
@@ -229,33 +241,52 @@ impl Process {
     }
 }
 
-pub(crate) fn printed(message: String) -> FromWorker {
-    FromWorker::Log { level: Level::Notice, message }
+/// A printed line. `logging` marks its lines with their level: python/mainspring_worker/log_levels.py.
+pub(crate) fn printed(mut message: String) -> FromWorker {
+    let level = match message.as_bytes() {
+        [MARK, b'w', ..] => Level::Warning,
+        [MARK, b'n', ..] => Level::Notice,
+        [MARK, b'v', ..] => Level::Verbose,
+        [MARK, b'd', ..] => Level::Debug,
+        _ => return FromWorker::Log { level: Level::Notice, message },
+    };
+    message.drain(..2);
+    FromWorker::Log { level, message }
 }
 
-fn deliver(
-    inbox: &mut Inbox,
-    mut mailbox: Option<&mut Mailbox>,
+const MARK: u8 = 1;
+
+fn messages(
+    frame: &[u8],
+    lines: &mut LogLines,
     yield_: &mut dyn FnMut(FromWorker),
 ) -> Result<(), Unexpected> {
-    loop {
-        let frame = inbox
-            .next_frame()
-            .map_err(|long| Unexpected(format!("a frame of {} bytes", long.0)))?;
-        let Some(body) = frame else { return Ok(()) };
-        if let Some(mailbox) = &mut mailbox {
-            mailbox.count_frame();
-        }
-        messages(body, yield_)?;
-    }
-}
-
-fn messages(frame: &[u8], yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
     let frame = marshal::read(frame).map_err(|malformed| Unexpected(malformed.to_string()))?;
     for message in message::messages(frame)? {
-        if let Some(message) = message::from_worker(message)? {
-            yield_(message);
+        match message::from_worker(message)? {
+            // A function that logs for ever must not fill the disk any more than one that prints.
+            Some(FromWorker::Log { message, .. }) if !lines.admits(message.len()) => {}
+            Some(message) => yield_(message),
+            None => {}
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_logging_has_its_level_and_any_other_is_a_notice() {
+        for (line, level, text) in [
+            ("\u{1}wcareful", Level::Warning, "careful"),
+            ("\u{1}ddetail", Level::Debug, "detail"),
+            ("\u{1}xother", Level::Notice, "\u{1}xother"),
+            ("plain", Level::Notice, "plain"),
+        ] {
+            let FromWorker::Log { level: of, message } = printed(line.into()) else { panic!() };
+            assert_eq!((of, &*message), (level, text));
+        }
+    }
 }

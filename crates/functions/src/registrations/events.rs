@@ -157,7 +157,8 @@ impl Engine {
                 if by_command && keys.wants(doors.host, event, key) {
                     let event = self.event_names.number(event);
                     // A full queue has counted the event as aborted, and its reason is the last error.
-                    let _queued = self.enqueue(number, Input::Event { key: key.into(), event });
+                    let _queued =
+                        self.enqueue(doors, number, Input::Event { key: key.into(), event });
                 }
             }
             // The index knows names and keys, not which name goes with which key.

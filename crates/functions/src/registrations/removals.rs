@@ -147,7 +147,7 @@ impl Engine {
         let mut kind = None;
         doors.host.look(key, &mut |remains| kind = remains.map(Remains::type_name));
         let Some(kind) = kind else { return Vec::new() };
-        self.tell_removal(Removal::Deleted, key, kind, during, |mode, _| {
+        self.tell_removal(doors, Removal::Deleted, key, kind, during, |mode, _| {
             (mode == Mode::Sync).then_some(Held::InPlace)
         })
     }
@@ -158,6 +158,7 @@ impl Engine {
     #[must_use]
     pub fn key_removed(
         &mut self,
+        doors: &mut Doors,
         removal: Removal,
         key: &[u8],
         remains: Box<dyn Remains>,
@@ -175,7 +176,7 @@ impl Engine {
         } else {
             nothing.clone()
         };
-        self.tell_removal(removal, key, kind, during, |mode, projection| {
+        self.tell_removal(doors, removal, key, kind, during, |mode, projection| {
             // What is needed until the end of the command does not wait.
             let is_inside = mode == Mode::Sync;
             if is_inside && announced == Announced::ToThoseInside {
@@ -189,6 +190,7 @@ impl Engine {
     /// `held`: what a registration of that mode and with those wishes is given, if it is told at all.
     fn tell_removal(
         &mut self,
+        doors: &mut Doors,
         removal: Removal,
         key: &[u8],
         kind: &str,
@@ -208,7 +210,7 @@ impl Engine {
             {
                 let going = Going { key: key.into(), removal, held };
                 // A full queue has counted it as aborted, and its reason is the last error.
-                let _queued = self.enqueue(number, Input::Going(Box::new(going)));
+                let _queued = self.enqueue(doors, number, Input::Going(Box::new(going)));
             }
         }
         self.concerned = concerned;

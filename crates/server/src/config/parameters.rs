@@ -116,7 +116,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     // Snapshots always have a checksum and are always compressed: these two are accepted and without effect.
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
-    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
+    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13", "mainspring"]), true),
     // A directory of wheels that scripts' requirements may be met from without a network.
     parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),
