@@ -390,10 +390,12 @@ mod tests {
     #[test]
     fn misspelt_names_are_told_the_right_one() {
         let events = [("eventTypes", texts(&["before_delete"]))];
-        let stage = Stage::registered(plan("KeysReader", &[]), &events);
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code ID a");
+        stage.register(WORKER, 0, plan("KeysReader", &[]), &events);
         assert_eq!(
             stage.host.logs,
-            ["GEARS: there is no event 'before_delete': is 'before_deleted' meant?"]
+            ["GEARS: [a] there is no event 'before_delete': is 'before_deleted' meant?"]
         );
     }
 }
