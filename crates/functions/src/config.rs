@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::registrations::QueuePolicy;
+
 /// An option that the engine knows. The order is that of [`OPTIONS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
@@ -27,6 +29,7 @@ pub(crate) enum Key {
     AtomicMaxMs,
     FunctionResultsBytes,
     StrictRegistrations,
+    FunctionQueuePolicy,
 }
 
 /// Who may change an option once the server runs, in the words of RedisGears' two tables.
@@ -68,7 +71,7 @@ const PLUGIN: &str = "Plugin";
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 22] = [
+static OPTIONS: [Known; 23] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -124,6 +127,13 @@ static OPTIONS: [Known; 22] = [
         key: Key::StrictRegistrations,
         name: "strict-registrations",
         kind: Kind::Choice(&["no", "yes"]),
+        access: Access::Always,
+    },
+    // What comes of an event when function-queue-max is reached.
+    Known {
+        key: Key::FunctionQueuePolicy,
+        name: "function-queue-policy",
+        kind: Kind::Choice(&QueuePolicy::NAMES),
         access: Access::Always,
     },
 ];
@@ -267,6 +277,13 @@ impl Config {
 
     pub(crate) fn registers_strictly(&self) -> bool {
         self.settings[Key::StrictRegistrations as usize] == Setting::Text("yes".into())
+    }
+
+    pub(crate) fn queue_policy(&self) -> QueuePolicy {
+        match &self.settings[Key::FunctionQueuePolicy as usize] {
+            Setting::Text(text) => QueuePolicy::named(text).expect("it is one of their names"),
+            Setting::Number(_) => unreachable!("a choice is a text"),
+        }
     }
 
     pub(crate) fn reply_compat(&self) -> ReplyCompat {

@@ -92,6 +92,9 @@ pub trait Host {
     /// whenever that changes.
     fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]);
 
+    /// A client that [`crate::Engine::hold`] made wait may go on.
+    fn release(&mut self, client: ClientId);
+
     /// Nobody wants the reply of this call any more: see [`crate::Engine::call_waits`].
     fn cancel_call(&mut self, worker: WorkerId, token: Token);
 }

@@ -9,6 +9,7 @@ impl Engine {
     pub fn info(&mut self, doors: &mut Doors, out: &mut String) {
         let memory = self.memory(doors);
         let registrations = self.registrations.listed().count();
+        let dropped = self.registrations.listed().map(|(_, known)| known.statistics.dropped).sum();
         for (name, value) in [
             ("nexecutions", self.executions.len() as u64),
             ("nregistrations", registrations as u64),
@@ -18,6 +19,8 @@ impl Engine {
             ("nsessions", self.sessions.by_number.len() as u64),
             ("nworkers", self.sessions.by_worker.len() as u64),
             ("queued", self.queued as u64),
+            ("dropped", dropped),
+            ("held_clients", self.holds.len() as u64),
         ] {
             writeln!(out, "rg_{name}:{value}\r").expect("a String takes whatever is written");
         }

@@ -10,8 +10,8 @@ use crate::operators::Leading;
 use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
 use crate::registrations::{
-    Accepted, CommandTrigger, Registration, Statistics, Trigger, accept, accept_run, causes,
-    doubts, hooks,
+    Accepted, CommandTrigger, Losses, Registration, Statistics, Trigger, accept, accept_run,
+    causes, doubts, hooks,
 };
 use crate::session::{Session, SessionNumber};
 use crate::worker::FunctionId;
@@ -72,7 +72,7 @@ impl Engine {
         kwargs: &[(String, Argument)],
         pickle: Vec<u8>,
     ) -> Result<Argument, String> {
-        let Accepted { mode, trigger } = accept(&plan, kwargs)?;
+        let Accepted { mode, trigger, limit } = accept(&plan, kwargs)?;
         self.check_against_others(doors, number, &trigger)?;
         let doubts = doubts(&trigger, kwargs, &doors.host.event_names());
         if self.config.registers_strictly()
@@ -90,6 +90,8 @@ impl Engine {
             pickle,
             mode,
             trigger,
+            limit,
+            losses: Losses::default(),
             statistics: Statistics::default(),
             pending: VecDeque::new(),
             ready: false,

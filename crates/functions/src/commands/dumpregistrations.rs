@@ -47,7 +47,7 @@ pub(super) fn write_registration(
         None => reply.null(),
     }
     reply.text("RegistrationData");
-    write_data(registration, compat, reply);
+    write_data(engine, number, registration, compat, reply);
     if detail == Detail::Whole {
         reply.text("PD");
         reply.text(&private_data(engine, registration, compat));
@@ -56,7 +56,13 @@ pub(super) fn write_registration(
     reply.text("DefaultPool");
 }
 
-fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut ReplyWriter) {
+fn write_data(
+    engine: &Engine,
+    number: RegistrationNumber,
+    registration: &Registration,
+    compat: ReplyCompat,
+    reply: &mut ReplyWriter,
+) {
     let with_durations = compat == ReplyCompat::V1_2_13;
     let statistics = &registration.statistics;
     let stream = match &registration.trigger {
@@ -65,7 +71,7 @@ fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut Repl
     };
     let mut pairs = 7 + usize::from(stream.is_some());
     if with_durations {
-        pairs += 3 + 2 * usize::from(stream.is_some());
+        pairs += 3 + 2 * usize::from(stream.is_some()) + QUEUE_PAIRS;
     }
 
     reply.array(2 * pairs);
@@ -113,6 +119,28 @@ fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut Repl
         reply.text("status");
         reply.text(stream.status.name());
     }
+    if with_durations {
+        // Ours, at the end: clients know the others by their place.
+        write_queue(engine, number, registration, reply);
+    }
+}
+
+const QUEUE_PAIRS: usize = 4;
+
+fn write_queue(
+    engine: &Engine,
+    number: RegistrationNumber,
+    registration: &Registration,
+    reply: &mut ReplyWriter,
+) {
+    reply.text("queuePolicy");
+    reply.text(engine.queue_policy(registration).name());
+    reply.text("queueMax");
+    reply.integer(engine.queue_max(registration) as i64);
+    reply.text("queued");
+    reply.integer(engine.waiting(number) as i64);
+    reply.text("dropped");
+    reply.integer(registration.statistics.dropped as i64);
 }
 
 fn write_durations(registration: &Registration, reply: &mut ReplyWriter) {
@@ -254,10 +282,11 @@ mod tests {
         let dump = stage.command("RG.DUMPREGISTRATIONS");
         assert!(
             dump.contains(
-                "RegistrationData|*20|$4|mode|$5|async|$12|numTriggered|:1|$10|numSuccess|:1|\
+                "RegistrationData|*28|$4|mode|$5|async|$12|numTriggered|:1|$10|numSuccess|:1|\
                  $11|numFailures|:0|$10|numAborted|:0|$17|lastRunDurationMS|:4|\
                  $18|totalRunDurationMS|:4|$16|avgRunDurationMS|$1|4|$9|lastError|$-1|\
-                 $4|args|*4|$7|trigger|$1|t|$7|inorder|:0|"
+                 $4|args|*4|$7|trigger|$1|t|$7|inorder|:0|\
+                 $11|queuePolicy|$5|block|$8|queueMax|:100000|$6|queued|:0|$7|dropped|:0|"
             ),
             "{dump}"
         );
@@ -292,7 +321,7 @@ mod tests {
         let args = "$4|args|*12|$9|batchSize|:5|$10|durationMS|:0|$6|stream|$1|s|\
                     $10|trimStream|:1|$14|onFailedPolicy|$8|continue|$13|retryInterval|:1|\
                     $6|status|$2|OK|";
-        assert!(dump.contains("RegistrationData|*26|") && dump.contains(args), "{dump}");
+        assert!(dump.contains("RegistrationData|*34|") && dump.contains(args), "{dump}");
     }
 
     #[test]

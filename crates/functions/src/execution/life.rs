@@ -83,6 +83,7 @@ impl Engine {
         let input = std::mem::replace(&mut execution.input, Input::None);
 
         self.leave_session(id, session, now_us);
+        self.holds.look_again();
         if let Origin::Registration(number) = origin {
             self.settle(doors, number, id, input, was_running);
         }

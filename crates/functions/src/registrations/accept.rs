@@ -1,8 +1,8 @@
 //! `run()` and `register()` calls, checked: what they ask for, or the text that Python raises.
 
 use super::{
-    CommandTrigger, FailurePolicy, Hook, KeyTypes, KeysTrigger, Mode, Pattern, StreamTrigger,
-    Trigger,
+    CommandTrigger, FailurePolicy, Hook, KeyTypes, KeysTrigger, Mode, Pattern, QueueLimit,
+    QueuePolicy, StreamTrigger, Trigger,
 };
 use crate::host::Projection;
 use crate::plan::{Argument, Plan};
@@ -12,6 +12,7 @@ use crate::readers::{Reader, Shape, Walk, text};
 pub(crate) struct Accepted {
     pub(crate) mode: Mode,
     pub(crate) trigger: Trigger,
+    pub(crate) limit: QueueLimit,
 }
 
 /// The keyword arguments of one call. `None` counts as not given; names that nobody knows are ignored, as ever.
@@ -119,7 +120,24 @@ pub(crate) fn accept(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Accep
             return Err("reader does not support register".into());
         }
     };
-    Ok(Accepted { mode, trigger })
+    let limit = accept_limit(&keywords)?;
+    Ok(Accepted { mode, trigger, limit })
+}
+
+fn accept_limit(keywords: &Keywords) -> Result<QueueLimit, String> {
+    const NO_POLICY: &str = "queue_policy must be block, drop or error";
+    const NO_MAX: &str = "queue_max must be a number from 1 on";
+    let policy = keywords
+        .text("queue_policy", NO_POLICY)?
+        .map(|name| str::from_utf8(name).ok().and_then(QueuePolicy::named).ok_or(NO_POLICY));
+    let max = match keywords.get("queue_max") {
+        None => None,
+        Some(_) => {
+            let max = keywords.number("queue_max", 0, NO_MAX)?;
+            Some(usize::try_from(max).ok().filter(|max| *max > 0).ok_or(NO_MAX)?)
+        }
+    };
+    Ok(QueueLimit { max, policy: policy.transpose()? })
 }
 
 fn pattern(plan: &Plan, keywords: &Keywords) -> Result<Pattern, String> {

@@ -5,7 +5,8 @@ use super::Trigger;
 use crate::plan::Argument;
 
 /// What every reader takes, or has taken in some version.
-const COMMON: [&str; 5] = ["prefix", "regex", "mode", "noScan", "onRegistered"];
+const COMMON: [&str; 7] =
+    ["prefix", "regex", "mode", "noScan", "onRegistered", "queue_max", "queue_policy"];
 const KEYS: [&str; 4] = ["eventTypes", "keyTypes", "readValue", "commands"];
 const STREAM: [&str; 5] =
     ["batch", "duration", "onFailedPolicy", "onFailedRetryInterval", "trimStream"];

@@ -8,6 +8,7 @@ mod event_index;
 mod events;
 pub(crate) mod hooks;
 mod pattern;
+mod queue;
 mod statistics;
 mod streams;
 
@@ -31,6 +32,7 @@ pub(crate) use events::{EventName, EventNames, Happening, KeyTypes, KeysTrigger}
 pub use hooks::HookedCall;
 pub(crate) use hooks::{Hook, HookIndex};
 pub(crate) use pattern::Pattern;
+pub(crate) use queue::{Holds, Losses, QueueLimit, QueuePolicy};
 pub(crate) use statistics::{Outcome, Statistics};
 pub(crate) use streams::{FailurePolicy, StreamSearch, StreamTrigger};
 
@@ -42,6 +44,8 @@ pub(crate) struct Registration {
     pub(crate) pickle: Vec<u8>,
     pub(crate) mode: Mode,
     pub(crate) trigger: Trigger,
+    pub(crate) limit: QueueLimit,
+    pub(crate) losses: Losses,
     pub(crate) statistics: Statistics,
     /// Executions that wait, oldest first.
     pub(crate) pending: VecDeque<ExecutionId>,
@@ -128,6 +132,8 @@ pub(crate) struct Registrations {
     by_trigger: HashMap<Box<[u8]>, RegistrationNumber>,
     pub(crate) events: EventIndex,
     pub(crate) hooks: HookIndex,
+    /// Full queues of some refuse writes.
+    refuses_writes: bool,
 }
 
 impl Registrations {
@@ -169,6 +175,7 @@ impl Registrations {
 
     fn index(&mut self) {
         self.hooks = HookIndex::of(self.listed());
+        self.note_refusals();
         let listed = self.by_number.iter().filter(|(_, registration)| !registration.retired);
         self.events =
             EventIndex::of(listed.filter_map(

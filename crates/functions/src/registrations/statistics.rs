@@ -8,6 +8,8 @@ pub(crate) struct Statistics {
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
     pub(crate) aborted: u64,
+    /// Events that the full queue turned away: they triggered nothing.
+    pub(crate) dropped: u64,
     pub(crate) last_ms: u64,
     pub(crate) total_ms: u64,
     pub(crate) last_error: Option<String>,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Pattern, Registration, Trigger};
+use super::{Mode, Pattern, Registration, Trigger};
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine};
 use crate::execution::{Input, Status};
@@ -241,19 +241,19 @@ impl Engine {
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         let epoch = trigger.epoch;
+        let Some(backlog) = trigger.streams.get(key) else { return };
+        let since_ms = backlog.since_ms;
+        let is_sync = self.registrations.by_number[&number].mode == Mode::Sync;
+        if !is_sync && self.is_full(number) {
+            // Nothing is lost: the entries wait where they are.
+            let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
+            return self.look_again(number, key, at_ms);
+        }
+        let Some(trigger) = self.stream_trigger(number) else { return };
         let Some(backlog) = trigger.streams.get_mut(key) else { return };
         backlog.is_running = true;
-        let since_ms = backlog.since_ms;
         let run = StreamRun { key: key.into(), portion, read: Vec::new(), epoch, since_ms };
-        if self.enqueue(number, Input::Stream(Box::new(run))).is_err() {
-            let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
-            if let Some(trigger) = self.stream_trigger(number)
-                && let Some(backlog) = trigger.streams.get_mut(key)
-            {
-                backlog.is_running = false;
-            }
-            self.look_again(number, key, at_ms);
-        }
+        self.enqueue(number, Input::Stream(Box::new(run)));
     }
 
     /// An execution has read its entries: they wait no more.
