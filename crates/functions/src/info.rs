@@ -10,6 +10,8 @@ impl Engine {
         let memory = self.memory(doors);
         let registrations = self.registrations.listed().count();
         let dropped = self.registrations.listed().map(|(_, known)| known.statistics.dropped).sum();
+        let dead_lettered =
+            self.registrations.listed().map(|(_, known)| known.statistics.dead_lettered).sum();
         for (name, value) in [
             ("nexecutions", self.executions.len() as u64),
             ("nregistrations", registrations as u64),
@@ -21,6 +23,7 @@ impl Engine {
             ("queued", self.queued as u64),
             ("dropped", dropped),
             ("held_clients", self.holds.len() as u64),
+            ("dead_lettered", dead_lettered),
         ] {
             writeln!(out, "rg_{name}:{value}\r").expect("a String takes whatever is written");
         }

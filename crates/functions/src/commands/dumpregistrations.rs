@@ -4,7 +4,7 @@ use super::{Call, Command, Refusal, spec};
 use crate::config::ReplyCompat;
 use crate::engine::{Answer, Engine};
 use crate::identifier::RegistrationNumber;
-use crate::registrations::{KeysTrigger, Registration, StreamTrigger, Trigger};
+use crate::registrations::{KeysTrigger, Registration, Statistics, StreamTrigger, Trigger};
 
 pub(crate) const COMMAND: Command = Command {
     spec: spec("rg.dumpregistrations", "Lists the registrations and how they fared.", ""),
@@ -71,7 +71,7 @@ fn write_data(
     };
     let mut pairs = 7 + usize::from(stream.is_some());
     if with_durations {
-        pairs += 3 + 2 * usize::from(stream.is_some()) + QUEUE_PAIRS;
+        pairs += 3 + QUEUE_PAIRS + (2 + DEAD_LETTER_PAIRS) * usize::from(stream.is_some());
     }
 
     reply.array(2 * pairs);
@@ -122,7 +122,28 @@ fn write_data(
     if with_durations {
         // Ours, at the end: clients know the others by their place.
         write_queue(engine, number, registration, reply);
+        if let Some(stream) = stream {
+            write_dead_letters(stream, statistics, reply);
+        }
     }
+}
+
+const DEAD_LETTER_PAIRS: usize = 3;
+
+fn write_dead_letters(stream: &StreamTrigger, statistics: &Statistics, reply: &mut ReplyWriter) {
+    let giving_up = &stream.options.giving_up;
+    reply.text("maxRetries");
+    match giving_up.max_retries {
+        Some(count) => reply.integer(count as i64),
+        None => reply.null(),
+    }
+    reply.text("deadLetter");
+    match &giving_up.dead_letter {
+        Some(key) => reply.bulk(key),
+        None => reply.null(),
+    }
+    reply.text("deadLettered");
+    reply.integer(statistics.dead_lettered as i64);
 }
 
 const QUEUE_PAIRS: usize = 4;
@@ -183,18 +204,18 @@ fn write_stream(stream: &StreamTrigger, compat: ReplyCompat, reply: &mut ReplyWr
     let with_policy = compat == ReplyCompat::V1_2_13;
     reply.array(if with_policy { 12 } else { 6 });
     reply.text("batchSize");
-    reply.integer(stream.batch as i64);
+    reply.integer(stream.options.batch as i64);
     reply.text("durationMS");
-    reply.integer(stream.duration_ms);
+    reply.integer(stream.options.duration_ms);
     reply.text("stream");
-    reply.bulk(&stream.pattern.text());
+    reply.bulk(&stream.options.pattern.text());
     if with_policy {
         reply.text("trimStream");
-        reply.integer(i64::from(stream.trims));
+        reply.integer(i64::from(stream.options.trims));
         reply.text("onFailedPolicy");
-        reply.text(stream.policy.name());
+        reply.text(stream.options.policy.name());
         reply.text("retryInterval");
-        reply.integer(stream.retry_s);
+        reply.integer(stream.options.retry_s);
     }
 }
 
@@ -320,8 +341,10 @@ mod tests {
         let dump = stage.command("RG.DUMPREGISTRATIONS");
         let args = "$4|args|*12|$9|batchSize|:5|$10|durationMS|:0|$6|stream|$1|s|\
                     $10|trimStream|:1|$14|onFailedPolicy|$8|continue|$13|retryInterval|:1|\
-                    $6|status|$2|OK|";
-        assert!(dump.contains("RegistrationData|*34|") && dump.contains(args), "{dump}");
+                    $6|status|$2|OK|\
+                    $11|queuePolicy|$5|block|$8|queueMax|:100000|$6|queued|:0|$7|dropped|:0|\
+                    $10|maxRetries|$-1|$10|deadLetter|$-1|$12|deadLettered|:0|";
+        assert!(dump.contains("RegistrationData|*40|") && dump.contains(args), "{dump}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::worker::RecordSink;
 const GROUP: &[u8] = b"__gears_consumer_group__";
 const CONSUMER: &[u8] = b"__gears_client__";
 
+const UNREADABLE: &str = "ERR a stream's entries cannot be read";
+
 /// What one execution of a stream registration reads.
 pub(crate) struct StreamRun {
     pub(crate) key: Box<[u8]>,
@@ -24,6 +26,8 @@ pub(crate) struct StreamRun {
 pub(crate) enum Portion {
     /// Entries that were delivered before and never acknowledged.
     Unacknowledged,
+    /// The first of these.
+    Oldest,
     /// So many new entries at most.
     New { count: u64 },
 }
@@ -55,6 +59,7 @@ pub(crate) fn read_group(host: &mut dyn Host, run: &StreamRun) -> Result<Vec<Ent
     let mut args: Vec<&[u8]> = vec![b"XREADGROUP", b"GROUP", GROUP, CONSUMER];
     match run.portion {
         Portion::Unacknowledged => args.extend([&b"STREAMS"[..], &run.key, b"0"]),
+        Portion::Oldest => args.extend([&b"COUNT"[..], b"1", b"STREAMS", &run.key, b"0"]),
         Portion::New { count: wanted } => {
             count = wanted.to_string();
             args.extend([&b"COUNT"[..], count.as_bytes(), b"STREAMS", &run.key, b">"]);
@@ -83,19 +88,35 @@ pub(crate) fn length(host: &mut dyn Host, key: &[u8]) -> u64 {
 }
 
 /// Tells the group that the entries are done with, and removes them when `trim` is set.
-pub(crate) fn acknowledge(host: &mut dyn Host, run: &StreamRun, trim: Trim) -> Result<(), String> {
-    let Some(last) = run.read.last() else { return Ok(()) };
-    let mut args: Vec<&[u8]> = vec![b"XACK", &run.key, GROUP];
-    args.extend(run.read.iter().map(Vec::as_slice));
+pub(crate) fn acknowledge(
+    host: &mut dyn Host,
+    key: &[u8],
+    ids: &[Vec<u8>],
+    trim: Trim,
+) -> Result<(), String> {
+    let Some(last) = ids.last() else { return Ok(()) };
+    let mut args: Vec<&[u8]> = vec![b"XACK", key, GROUP];
+    args.extend(ids.iter().map(Vec::as_slice));
     call(host, &args)?;
 
     // Everything up to the last entry: exact, where a count of what is left (as RedisGears trims) is an estimate.
     if trim == Trim::Processed
         && let Some(next) = successor(last)
     {
-        call(host, &[b"XTRIM", &run.key, b"MINID", next.as_bytes()])?;
+        call(host, &[b"XTRIM", key, b"MINID", next.as_bytes()])?;
     }
     Ok(())
+}
+
+/// Names and values of an entry, none if it was deleted.
+pub(crate) fn fields(host: &mut dyn Host, key: &[u8], id: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let Reply::Array(entries) = call(host, &[b"XRANGE", key, id, id])? else {
+        return Err(UNREADABLE.into());
+    };
+    match entries.first() {
+        None => Ok(Vec::new()),
+        Some(found) => Ok(entry(found).ok_or(UNREADABLE)?.fields),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +151,7 @@ fn successor(id: &[u8]) -> Option<String> {
 }
 
 /// The reply as a value; an error reply as its text.
-fn call(host: &mut dyn Host, args: &[&[u8]]) -> Result<Reply, String> {
+pub(crate) fn call(host: &mut dyn Host, args: &[&[u8]]) -> Result<Reply, String> {
     let mut wire = Vec::new();
     host.call(args, &mut wire);
     match read_reply(&wire) {
@@ -142,7 +163,6 @@ fn call(host: &mut dyn Host, args: &[&[u8]]) -> Result<Reply, String> {
 
 /// The entries of XREAD's reply for one stream.
 fn entries(reply: &Reply) -> Result<Vec<Entry>, String> {
-    const UNREADABLE: &str = "ERR a stream's entries cannot be read";
     let streams = match reply {
         Reply::Null => return Ok(Vec::new()),
         Reply::Array(streams) => streams,

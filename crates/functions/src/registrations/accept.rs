@@ -4,6 +4,7 @@ use super::{
     CommandTrigger, FailurePolicy, Hook, KeyTypes, KeysTrigger, Mode, Pattern, QueueLimit,
     QueuePolicy, StreamTrigger, Trigger,
 };
+use super::{GivingUp, StreamOptions};
 use crate::host::Projection;
 use crate::plan::{Argument, Plan};
 use crate::readers::{Reader, Shape, Walk, text};
@@ -216,14 +217,52 @@ fn accept_stream(plan: &Plan, keywords: &Keywords, mode: Mode) -> Result<StreamT
     const RETRY: &str = "retryInterval argument must be a number";
     let retry_s = keywords.number("onFailedRetryInterval", 1, RETRY)?;
     let trims = keywords.flag("trimStream", true, "pyTrimmStream argument must be a boolean")?;
-    Ok(StreamTrigger::new(
-        pattern(plan, keywords)?,
-        u64::try_from(batch).unwrap_or(1).max(1),
-        duration_ms.max(0),
+    let pattern = pattern(plan, keywords)?;
+    Ok(StreamTrigger::new(StreamOptions {
+        giving_up: accept_giving_up(keywords, policy, &pattern)?,
+        pattern,
+        batch: u64::try_from(batch).unwrap_or(1).max(1),
+        duration_ms: duration_ms.max(0),
         policy,
-        retry_s.max(0),
+        retry_s: retry_s.max(0),
         trims,
-    ))
+    }))
+}
+
+fn accept_giving_up(
+    keywords: &Keywords,
+    policy: FailurePolicy,
+    pattern: &Pattern,
+) -> Result<GivingUp, String> {
+    const NO_COUNT: &str = "max_retries must be a number from 0 on";
+    let max_retries = match keywords.get("max_retries") {
+        None => None,
+        Some(_) => {
+            let count = keywords.number("max_retries", 0, NO_COUNT)?;
+            Some(u64::try_from(count).map_err(|_| NO_COUNT)?)
+        }
+    };
+    let dead_letter = keywords.text("dead_letter", "dead_letter must be the key of a stream")?;
+    let isolates =
+        keywords.flag("dead_letter_isolate", true, "dead_letter_isolate must be a boolean")?;
+    if max_retries.is_some() && policy != FailurePolicy::Retry {
+        return Err("max_retries can only be combined with onFailedPolicy Retry".into());
+    }
+    if let Some(key) = dead_letter {
+        match policy {
+            FailurePolicy::Abort => {
+                return Err("dead_letter cannot be combined with onFailedPolicy Abort".into());
+            }
+            FailurePolicy::Retry if max_retries.is_none() => {
+                return Err("dead_letter with onFailedPolicy Retry needs max_retries".into());
+            }
+            FailurePolicy::Retry | FailurePolicy::Continue => {}
+        }
+        if pattern.matches(key) {
+            return Err("dead_letter must not be one of the streams that are read".into());
+        }
+    }
+    Ok(GivingUp { max_retries, dead_letter: dead_letter.map(Into::into), isolates })
 }
 
 #[cfg(test)]
@@ -272,6 +311,37 @@ mod tests {
             ("NoReader", "x", one, "given reader does not exists or does not support register"),
         ] {
             assert_eq!(refusal(reader, &[(name, value)]), error);
+        }
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_refused() {
+        let policy = |name| ("onFailedPolicy", text(name));
+        let one = ("max_retries", Argument::Int(1));
+        let dead = |key| ("dead_letter", text(key));
+        for (kwargs, error) in [
+            (vec![one.clone()], "max_retries can only be combined with onFailedPolicy Retry"),
+            (
+                vec![policy("retry"), dead("d")],
+                "dead_letter with onFailedPolicy Retry needs max_retries",
+            ),
+            (
+                vec![policy("abort"), dead("d")],
+                "dead_letter cannot be combined with onFailedPolicy Abort",
+            ),
+            (
+                vec![("prefix", text("s*")), dead("s2")],
+                "dead_letter must not be one of the streams that are read",
+            ),
+            (
+                vec![policy("retry"), ("max_retries", Argument::Int(-1))],
+                "max_retries must be a number from 0 on",
+            ),
+            (vec![("queue_max", Argument::Int(0))], "queue_max must be a number from 1 on"),
+            (vec![("queue_policy", text("x"))], "queue_policy must be block, drop or error"),
+            (vec![("prefix", text("s")), policy("retry"), one, dead("d")], ""),
+        ] {
+            assert_eq!(refusal("StreamReader", &kwargs), error);
         }
     }
 

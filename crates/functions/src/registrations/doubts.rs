@@ -8,8 +8,16 @@ use crate::plan::Argument;
 const COMMON: [&str; 7] =
     ["prefix", "regex", "mode", "noScan", "onRegistered", "queue_max", "queue_policy"];
 const KEYS: [&str; 4] = ["eventTypes", "keyTypes", "readValue", "commands"];
-const STREAM: [&str; 5] =
-    ["batch", "duration", "onFailedPolicy", "onFailedRetryInterval", "trimStream"];
+const STREAM: [&str; 8] = [
+    "batch",
+    "duration",
+    "onFailedPolicy",
+    "onFailedRetryInterval",
+    "trimStream",
+    "max_retries",
+    "dead_letter",
+    "dead_letter_isolate",
+];
 const COMMAND: [&str; 4] = ["trigger", "inorder", "hook", "keyprefix"];
 
 /// What seems not to be meant, in words for whoever wrote it. `events`: those that the host knows.

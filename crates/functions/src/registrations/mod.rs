@@ -2,6 +2,7 @@
 
 mod accept;
 pub(crate) mod causes;
+mod dead_letters;
 pub(crate) mod dispatch;
 mod doubts;
 mod event_index;
@@ -25,6 +26,7 @@ use crate::worker::{ExecutionId, FunctionId};
 pub(crate) use accept::{Accepted, accept, accept_run};
 pub use causes::CauseId;
 pub(crate) use causes::Causes;
+pub(crate) use dead_letters::GivingUp;
 pub(crate) use doubts::doubts;
 pub(crate) use event_index::EventIndex;
 pub use events::During;
@@ -34,7 +36,7 @@ pub(crate) use hooks::{Hook, HookIndex};
 pub(crate) use pattern::Pattern;
 pub(crate) use queue::{Holds, Losses, QueueLimit, QueuePolicy};
 pub(crate) use statistics::{Outcome, Statistics};
-pub(crate) use streams::{FailurePolicy, StreamSearch, StreamTrigger};
+pub(crate) use streams::{Failure, FailurePolicy, StreamOptions, StreamSearch, StreamTrigger};
 
 pub(crate) struct Registration {
     pub(crate) session: SessionNumber,
@@ -182,7 +184,7 @@ impl Registrations {
                 |(number, registration)| match &registration.trigger {
                     Trigger::Keys(keys) => Some((*number, &keys.pattern, keys.events.clone())),
                     Trigger::Stream(stream) => {
-                        Some((*number, &stream.pattern, Some(vec![streams::EVENT.into()])))
+                        Some((*number, &stream.options.pattern, Some(vec![streams::EVENT.into()])))
                     }
                     Trigger::Command(_) => None,
                 },
