@@ -6,7 +6,7 @@ import sys
 import threading
 from weakref import WeakValueDictionary
 
-from . import api, builder, channel, desk, packages, pickling, values
+from . import api, channel, desk, packages, pickling, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -247,8 +247,7 @@ class Session:
         error = None
         try:
             for number, pickle in functions:
-                reader, description, steps, on_registered = pickling.load_function(pickle)
-                self.functions[number] = builder.Function(reader, None, description, steps)
+                self.functions[number], on_registered = pickling.load_function(pickle)
                 self.numbers = max(self.numbers, number + 1)
                 registered(on_registered)
         except BaseException as raised:

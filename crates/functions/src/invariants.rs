@@ -199,8 +199,12 @@ impl Play {
     fn register(&mut self, token: Token, function: FunctionId) -> FromWorker {
         let name = ["a", "b", "c"][self.dice.below(3) as usize];
         self.registers += 1;
-        let (reader, kwargs) = match self.dice.below(4) {
+        let (reader, kwargs) = match self.dice.below(5) {
             0 => ("KeysReader", vec![]),
+            4 => {
+                let reader = ["KeysReader", "PythonReader"][self.dice.below(2) as usize];
+                (reader, vec![("cron".into(), text("* * * * * *"))])
+            }
             1 => {
                 let policy = ["continue", "abort", "retry"][self.dice.below(3) as usize];
                 let retry = ("onFailedRetryInterval".into(), Argument::Int(0));

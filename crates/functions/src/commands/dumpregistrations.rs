@@ -4,7 +4,9 @@ use super::{Call, Command, Refusal, spec};
 use crate::config::ReplyCompat;
 use crate::engine::{Answer, Engine};
 use crate::identifier::RegistrationNumber;
-use crate::registrations::{KeysTrigger, Registration, Statistics, StreamTrigger, Trigger};
+use crate::registrations::{
+    CronTrigger, KeysTrigger, Registration, Statistics, StreamTrigger, Trigger,
+};
 
 pub(crate) const COMMAND: Command = Command {
     spec: spec("rg.dumpregistrations", "Lists the registrations and how they fared.", ""),
@@ -67,7 +69,7 @@ fn write_data(
     let statistics = &registration.statistics;
     let stream = match &registration.trigger {
         Trigger::Stream(stream) => Some(stream),
-        Trigger::Keys(_) | Trigger::Command(_) => None,
+        Trigger::Keys(_) | Trigger::Command(_) | Trigger::Cron(_) => None,
     };
     let mut pairs = 7 + usize::from(stream.is_some());
     if with_durations {
@@ -114,6 +116,7 @@ fn write_data(
             }
         }
         Trigger::Stream(stream) => write_stream(stream, compat, reply),
+        Trigger::Cron(cron) => write_cron(cron, statistics, reply),
     }
     if let Some(stream) = stream {
         reply.text("status");
@@ -217,6 +220,19 @@ fn write_stream(stream: &StreamTrigger, compat: ReplyCompat, reply: &mut ReplyWr
         reply.text("retryInterval");
         reply.integer(stream.options.retry_s);
     }
+}
+
+fn write_cron(cron: &CronTrigger, statistics: &Statistics, reply: &mut ReplyWriter) {
+    reply.array(6);
+    reply.text("cron");
+    reply.text(cron.schedule.text());
+    reply.text("nextRunMS");
+    match cron.next_ms {
+        Some(next_ms) => reply.integer(next_ms),
+        None => reply.null(),
+    }
+    reply.text("skipped");
+    reply.integer(statistics.skipped as i64);
 }
 
 /// What a client of the time finds in a registration's private data: a Python literal in 1.2.1, nearly one in 1.2.13.

@@ -1,10 +1,11 @@
 //! `run()` and `register()` calls, checked: what they ask for, or the text that Python raises.
 
+use super::schedule::Schedule;
 use super::{
     CommandTrigger, FailurePolicy, Hook, KeyTypes, KeysTrigger, Mode, Pattern, QueueLimit,
     QueuePolicy, StreamTrigger, Trigger,
 };
-use super::{GivingUp, StreamOptions};
+use super::{CronTrigger, GivingUp, StreamOptions};
 use crate::host::Projection;
 use crate::plan::{Argument, Plan};
 use crate::readers::{Reader, Shape, Walk, text};
@@ -114,6 +115,9 @@ pub(crate) fn accept(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Accep
         Some(_) => return Err("unknown execution mode".into()),
     };
     let trigger = match reader {
+        _ if keywords.get("cron").is_some() => {
+            Trigger::Cron(Box::new(accept_cron(plan, kwargs, reader, mode)?))
+        }
         Reader::Keys => Trigger::Keys(accept_keys(plan, &keywords)?),
         Reader::Stream => Trigger::Stream(accept_stream(plan, &keywords, mode)?),
         Reader::Command => Trigger::Command(accept_command(&keywords)?),
@@ -123,6 +127,25 @@ pub(crate) fn accept(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Accep
     };
     let limit = accept_limit(&keywords)?;
     Ok(Accepted { mode, trigger, limit })
+}
+
+/// It is run as `run()` would.
+fn accept_cron(
+    plan: &Plan,
+    kwargs: &[(String, Argument)],
+    reader: Reader,
+    mode: Mode,
+) -> Result<CronTrigger, String> {
+    const NO_TEXT: &str = "cron must be a string";
+    let text = Keywords(kwargs).text("cron", NO_TEXT)?.ok_or(NO_TEXT)?;
+    if mode == Mode::Sync {
+        return Err("cron cannot be combined with mode sync".into());
+    }
+    if reader == Reader::Command {
+        return Err("cron cannot be combined with the CommandReader".into());
+    }
+    let schedule = Schedule::parse(str::from_utf8(text).map_err(|_| NO_TEXT)?)?;
+    Ok(CronTrigger { schedule, reader, walk: accept_run(plan, kwargs)?, next_ms: None })
 }
 
 fn accept_limit(keywords: &Keywords) -> Result<QueueLimit, String> {

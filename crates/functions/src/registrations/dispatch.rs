@@ -156,7 +156,9 @@ impl Engine {
             Input::Event { key, event } => {
                 let projection = match &self.registrations.by_number[&number].trigger {
                     Trigger::Keys(keys) => keys.projection,
-                    Trigger::Command(_) | Trigger::Stream(_) => Projection::KeyAndValue,
+                    Trigger::Command(_) | Trigger::Stream(_) | Trigger::Cron(_) => {
+                        Projection::KeyAndValue
+                    }
                 };
                 let name: Box<str> = self.event_names.text(event).into();
                 // The value is read now: what counts is the state when the execution starts.
@@ -187,7 +189,14 @@ impl Engine {
                     }
                 }
             }
-            Input::None | Input::Batch(_) => unreachable!("registrations start no other execution"),
+            Input::Batch(batch) => {
+                self.execution(id).input = Input::Batch(batch);
+                if let Some(registration) = self.registrations.by_number.get_mut(&number) {
+                    registration.in_flight += 1;
+                }
+                self.start_batch(doors, id);
+            }
+            Input::None => unreachable!("what waits has something to read"),
         }
     }
 

@@ -18,6 +18,7 @@ const STREAM: [&str; 8] = [
     "dead_letter",
     "dead_letter_isolate",
 ];
+const CRON: [&str; 3] = ["cron", "readValue", "fromId"];
 const COMMAND: [&str; 4] = ["trigger", "inorder", "hook", "keyprefix"];
 
 /// What seems not to be meant, in words for whoever wrote it. `events`: those that the host knows.
@@ -30,6 +31,7 @@ pub(crate) fn doubts(
         Trigger::Keys(_) => &KEYS,
         Trigger::Stream(_) => &STREAM,
         Trigger::Command(_) => &COMMAND,
+        Trigger::Cron(_) => &CRON,
     };
     let known: Vec<&str> = COMMON.iter().chain(own).copied().collect();
     let mut doubts: Vec<String> = kwargs

@@ -154,7 +154,7 @@ impl Engine {
             Trigger::Stream(_) if event == super::streams::EVENT => {
                 self.stream_grew(doors, number, key);
             }
-            Trigger::Stream(_) | Trigger::Command(_) => {}
+            Trigger::Stream(_) | Trigger::Command(_) | Trigger::Cron(_) => {}
         }
     }
 }

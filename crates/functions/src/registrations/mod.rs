@@ -2,6 +2,7 @@
 
 mod accept;
 pub(crate) mod causes;
+pub(crate) mod cron;
 mod dead_letters;
 pub(crate) mod dispatch;
 mod doubts;
@@ -10,6 +11,7 @@ mod events;
 pub(crate) mod hooks;
 mod pattern;
 mod queue;
+mod schedule;
 mod statistics;
 mod streams;
 
@@ -26,6 +28,7 @@ use crate::worker::{ExecutionId, FunctionId};
 pub(crate) use accept::{Accepted, accept, accept_run};
 pub use causes::CauseId;
 pub(crate) use causes::Causes;
+pub(crate) use cron::CronTrigger;
 pub(crate) use dead_letters::GivingUp;
 pub(crate) use doubts::doubts;
 pub(crate) use event_index::EventIndex;
@@ -63,10 +66,11 @@ pub(crate) struct Registration {
 
 impl Registration {
     pub(crate) fn reader(&self) -> Reader {
-        match self.trigger {
+        match &self.trigger {
             Trigger::Keys(_) => Reader::Keys,
             Trigger::Command(_) => Reader::Command,
             Trigger::Stream(_) => Reader::Stream,
+            Trigger::Cron(cron) => cron.reader,
         }
     }
 
@@ -112,6 +116,7 @@ pub(crate) enum Trigger {
     Keys(KeysTrigger),
     Command(CommandTrigger),
     Stream(StreamTrigger),
+    Cron(Box<CronTrigger>),
 }
 
 pub(crate) struct CommandTrigger {
@@ -186,7 +191,7 @@ impl Registrations {
                     Trigger::Stream(stream) => {
                         Some((*number, &stream.options.pattern, Some(vec![streams::EVENT.into()])))
                     }
-                    Trigger::Command(_) => None,
+                    Trigger::Command(_) | Trigger::Cron(_) => None,
                 },
             ));
     }
@@ -209,7 +214,7 @@ impl Registrations {
                     interest.keyspace |= all || named.any(|event| &**event != "keymiss");
                 }
                 Trigger::Stream(_) => interest.streams = true,
-                Trigger::Command(_) => {}
+                Trigger::Command(_) | Trigger::Cron(_) => {}
             }
         }
         interest

@@ -118,7 +118,7 @@ impl Registration {
                         .is_none_or(|events| events.iter().any(|event| by_write(event)))
             }
             // A stream keeps its entries itself.
-            Trigger::Stream(_) | Trigger::Command(_) => false,
+            Trigger::Stream(_) | Trigger::Command(_) | Trigger::Cron(_) => false,
         }
     }
 }

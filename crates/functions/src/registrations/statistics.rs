@@ -12,6 +12,8 @@ pub(crate) struct Statistics {
     pub(crate) dropped: u64,
     /// Entries of streams that went to the dead-letter stream.
     pub(crate) dead_lettered: u64,
+    /// Times that came while the last run went on.
+    pub(crate) skipped: u64,
     pub(crate) last_ms: u64,
     pub(crate) total_ms: u64,
     pub(crate) last_error: Option<String>,

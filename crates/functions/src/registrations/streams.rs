@@ -160,7 +160,7 @@ pub(crate) struct StreamSearch {
 fn stream_of(registration: &mut Registration) -> Option<&mut StreamTrigger> {
     match &mut registration.trigger {
         Trigger::Stream(stream) => Some(stream),
-        Trigger::Keys(_) | Trigger::Command(_) => None,
+        Trigger::Keys(_) | Trigger::Command(_) | Trigger::Cron(_) => None,
     }
 }
 
