@@ -350,11 +350,11 @@ class Session:
 
     # Time events
 
-    def add_time_event(self, period_s, callback):
+    def add_time_event(self, period_s, callback, key):
         with self.lock:
             number = len(self.time_events)
             self.time_events.append(callback)
-        return self.desk.ask(lambda token: (REGISTER_TIME_EVENT, token, number, period_s))
+        return self.desk.ask(lambda token: (REGISTER_TIME_EVENT, token, number, period_s, key))
 
     def call_time_event(self, seat, number):
         try:

@@ -25,7 +25,7 @@ use crate::inside::Insides;
 use crate::lease::Leases;
 use crate::registrations::{Causes, EventNames, Happening, Holds, Registrations, StreamSearch};
 use crate::requirements::Requirements;
-use crate::session::Sessions;
+use crate::session::{Sessions, TimeEvent};
 use crate::worker::{ExecutionId, FromWorker, Token, WorkerId, Workers};
 
 /// Both doors, lent for one call.
@@ -184,8 +184,9 @@ impl Engine {
                 let answer = self.requested_override(execution, &value);
                 doors.workers.answer(worker, token, answer);
             }
-            FromWorker::TimeEvent { token, number, period_s } => {
-                let answer = self.requested_time_event(doors, session, worker, number, period_s);
+            FromWorker::TimeEvent { token, number, period_s, key } => {
+                let event = TimeEvent { number, period_s, key };
+                let answer = self.requested_time_event(doors, session, worker, event);
                 doors.workers.answer(worker, token, answer);
             }
             FromWorker::AtomicBegin { token, execution } => {

@@ -3,6 +3,8 @@
 //! A host lends itself for the length of one call and is never stored: that is why there is no ownership cycle and no
 //! lock between the engine and its server, be it our own or a Valkey that loaded us as a module.
 
+use resp::{Reply, read_reply};
+
 use crate::worker::{Token, WorkerId};
 
 /// The client a reply is owed to; the host's own number for it.
@@ -108,4 +110,15 @@ pub struct EventInterest {
     pub misses: bool,
     /// Only appends to streams (a subset of `keyspace`).
     pub streams: bool,
+}
+
+/// A command's reply as a value; an error reply as its text.
+pub(crate) fn ask(host: &mut dyn Host, args: &[&[u8]]) -> Result<Reply, String> {
+    let mut wire = Vec::new();
+    host.call(args, &mut wire);
+    match read_reply(&wire) {
+        Ok(Some((Reply::Error(text), _))) => Err(String::from_utf8_lossy(&text).into_owned()),
+        Ok(Some((reply, _))) => Ok(reply),
+        Ok(None) | Err(_) => Err("ERR the host gave no reply that can be read".into()),
+    }
 }

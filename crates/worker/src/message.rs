@@ -99,6 +99,7 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             token: fields.token()?,
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
+            key: fields.optional_text()?,
         },
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };

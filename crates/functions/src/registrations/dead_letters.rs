@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::{FailurePolicy, Statistics};
-use crate::host::Host;
+use crate::host::{Host, ask};
 use crate::readers::stream::{self, StreamRun, Trim};
 
 /// What an error may take of an entry in the dead-letter stream.
@@ -146,7 +146,7 @@ fn bury(
     ] {
         args.extend([name.as_bytes(), value]);
     }
-    stream::call(host, &args).map(drop)
+    ask(host, &args).map(drop)
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ impl Engine {
         }
         self.sessions.by_name.remove(&name);
         if let Some(session) = self.sessions.by_number.get_mut(&number) {
-            session.time_events = 0;
+            session.end_time_events(doors.host);
         }
         self.end_session_if_idle(doors, number);
     }
