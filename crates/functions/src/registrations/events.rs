@@ -143,11 +143,12 @@ impl Engine {
                 let by_command = keys.commands.as_ref().is_none_or(|names| {
                     cause.is_some_and(|cause| self.causes.is_command(cause, names))
                 });
-                if by_command && keys.wants(doors.host, event, key) {
-                    if self.admit_event(doors, number) {
-                        let event = self.event_names.number(event);
-                        self.enqueue(number, Input::Event { key: key.into(), event });
-                    }
+                if by_command
+                    && keys.wants(doors.host, event, key)
+                    && self.admit_event(doors, number)
+                {
+                    let event = self.event_names.number(event);
+                    self.enqueue(number, Input::Event { key: key.into(), event });
                 }
             }
             // The index knows names and keys, not which name goes with which key.
