@@ -2,10 +2,9 @@
 
 use super::schedule::Schedule;
 use super::{
-    CommandTrigger, FailurePolicy, Hook, KeyTypes, KeysTrigger, Mode, Pattern, QueueLimit,
-    QueuePolicy, StreamTrigger, Trigger,
+    CommandTrigger, CronTrigger, FailurePolicy, GivingUp, Hook, KeyTypes, KeysTrigger, Mode,
+    Pattern, QueueLimit, QueuePolicy, StreamOptions, StreamTrigger, Trigger,
 };
-use super::{CronTrigger, GivingUp, StreamOptions};
 use crate::host::Projection;
 use crate::plan::{Argument, Plan};
 use crate::readers::{Reader, Shape, Walk, text};

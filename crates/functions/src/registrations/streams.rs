@@ -819,6 +819,36 @@ mod tests {
     }
 
     #[test]
+    fn entries_whose_function_had_no_thread_when_the_worker_died_are_read_again() {
+        let mut stage = Stage::registered(
+            plan("StreamReader", &[StepKind::ForEach]),
+            &[("prefix", text("s*")), ("dead_letter", text("dead"))],
+        );
+        for key in ["s1", "s2", "s3", "s4"] {
+            let group = "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ STREAMS";
+            let wire = entries(&["1-1"]);
+            stage.answers(&[
+                (&format!("XLEN {key}"), ":1\r\n"),
+                (&format!("{group} {key} 0"), &wire),
+                (&format!("XRANGE {key} 1-1 1-1"), "*0\r\n"),
+            ]);
+            stage.event("xadd", key);
+        }
+        stage.work();
+        assert_eq!(stage.sent().len(), 4);
+        stage.calls();
+        stage.crash(WORKER);
+        let calls = stage.calls();
+        let buried = calls.iter().filter(|call| call.starts_with("XADD dead")).count();
+        assert_eq!((buried, stage.dead_lettered()), (3, 3));
+        assert!(!calls.iter().any(|call| call.starts_with("XACK s4")));
+        stage.loaded(crate::worker::WorkerId(1));
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent()[0], "invoke w1 e5 f0 [s@1-1:1]".replace("s@", "s4@"));
+    }
+
+    #[test]
     fn of_a_failed_batch_only_what_fails_alone_goes_to_the_dead_letters() {
         let mut stage = with_dead_letters(&[("batch", Argument::Int(2))]);
         stage.answers(&[(&new_entries(2), &entries(&["1-1", "2-1"]))]);
