@@ -211,6 +211,8 @@ fn writes_are_refused_before_they_are_done_where_a_registration_says_so() {
     let refused = say(&mut early, &["EXEC"]);
     assert!(refused.starts_with("(error) EXECABORT") && refused.contains("BUSY"), "{refused}");
     assert_eq!(say(&mut client, &["EXISTS", "w:5", "w:9", "other"]), "(integer) 0");
+    let by_function = say(&mut client, &["RG.PYEXECUTE", "execute('SET', 'w:5', 'v')"]);
+    assert!(by_function.contains("BUSY function queue"), "{by_function}");
     assert_eq!(say(&mut client, &["GET", "w:4"]), "\"v\"");
     assert_eq!(say(&mut client, &["SET", "other", "v"]), "OK");
     say(&mut client, &["MULTI"]);

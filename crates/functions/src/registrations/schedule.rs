@@ -103,6 +103,12 @@ mod tests {
     }
 
     #[test]
+    fn of_two_restrictions_of_the_day_either_will_do() {
+        assert_eq!(next("0 0 13 * FRI", 0), Some(DAY_MS));
+        assert_eq!(next("0 0 13 * FRI", 8 * DAY_MS), Some(12 * DAY_MS));
+    }
+
+    #[test]
     fn a_wrong_field_is_named() {
         for (text, field) in [
             ("60 * * * *", "minute ('60')"),
