@@ -4,7 +4,7 @@
 //! and the client that caused it goes on only when there is room again: writers become as slow as their functions.
 //! Functions themselves are never made to wait, for they might wait for each other.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::{Mode, Outcome, Registration, Trigger};
 use crate::config::Key;
@@ -259,23 +259,25 @@ impl Engine {
 
     /// As many clients go on as there is room, as if each took one place: those that come after them wait for what is left.
     pub(crate) fn release_held(&mut self, doors: &mut Doors) {
-        let mut taken: Vec<RegistrationNumber> = Vec::new();
+        let mut left: HashMap<RegistrationNumber, usize> = HashMap::new();
         let mut staying = VecDeque::new();
+        let mut has_released = false;
         for held in std::mem::take(&mut self.holds.held) {
-            let has_room = |number: &RegistrationNumber| {
-                let own = taken.iter().filter(|other| *other == number).count();
-                self.room(*number) > own
+            let mut has_room = |number: &RegistrationNumber| {
+                *left.entry(*number).or_insert_with(|| self.room(*number)) > 0
             };
-            let may_go = held.by.iter().all(|number| !self.blocks(*number) || has_room(number));
-            if may_go {
-                taken.extend(&held.by);
+            if held.by.iter().all(|number| !self.blocks(*number) || has_room(number)) {
+                for number in &held.by {
+                    left.entry(*number).and_modify(|left| *left = left.saturating_sub(1));
+                }
                 doors.host.release(held.client);
+                has_released = true;
             } else {
                 staying.push_back(held);
             }
         }
         // Those that went may do nothing that takes their place: then the next ones go.
-        self.holds.may_go = !taken.is_empty() && !staying.is_empty();
+        self.holds.may_go = has_released && !staying.is_empty();
         self.holds.held = staying;
     }
 

@@ -20,6 +20,9 @@ pub(super) const EVENT: &str = "xadd";
 /// How soon a stream is looked at again that the full queue turned away.
 const QUEUE_RETRY_MS: i64 = 100;
 
+/// How soon, at the earliest, what could not be given up is tried again: each attempt has a line in the log.
+const GIVE_UP_RETRY_MS: i64 = 1000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailurePolicy {
     Continue,
@@ -393,10 +396,10 @@ impl Engine {
                     let text =
                         format!("GEARS: {name}: entries of '{key}' cannot be given up: {why}");
                     doors.host.log(Level::Warning, &text);
-                    return self.retry_later(doors, number);
+                    return self.retry_later(doors, number, GIVE_UP_RETRY_MS);
                 }
             }
-            (Verdict::ByPolicy, FailurePolicy::Retry) => return self.retry_later(doors, number),
+            (Verdict::ByPolicy, FailurePolicy::Retry) => return self.retry_later(doors, number, 0),
             (Verdict::ByPolicy, _) => self.acknowledge_run(doors, number, &run),
         }
         if !retired {
@@ -404,10 +407,10 @@ impl Engine {
         }
     }
 
-    fn retry_later(&mut self, doors: &mut Doors, number: RegistrationNumber) {
+    fn retry_later(&mut self, doors: &mut Doors, number: RegistrationNumber, least_ms: i64) {
         let Some(registration) = self.registrations.get_listed(number) else { return };
         let Some(trigger) = stream_of(registration) else { return };
-        let retry_ms = trigger.options.retry_s.saturating_mul(1000);
+        let retry_ms = trigger.options.retry_s.saturating_mul(1000).max(least_ms);
         let at_ms = doors.host.now_ms().saturating_add(retry_ms);
         self.reset_stream(doors, number, StreamStatus::WaitingForRetry);
         self.deadlines.insert((at_ms, Due::Retry(number)));
