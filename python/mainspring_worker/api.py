@@ -180,17 +180,19 @@ def override_reply(*args):
 
 
 def registerTE(*args):
-    """Calls a function every so many seconds, for as long as the session has its process."""
+    """Calls a function every so many seconds, for as long as the session has its process and the key, if one is given,
+    is there. False if the key is there already."""
     if len(args) < 2:
         raise GearsError("not enough arguments for time event")
     period_s, callback = args[:2]
+    key = args[2] if len(args) > 2 else None
     if not is_function(callback):
         raise GearsError("callback must be a function")
     if type(period_s) is not int:
         raise GearsError("time argument must be a long")
-    if len(args) > 2:
-        raise GearsError("a time event with a key is not supported by this server")
-    return session.current.add_time_event(max(period_s, 0), callback)
+    if key is not None and not isinstance(key, str):
+        raise GearsError("key argument must be a string")
+    return session.current.add_time_event(max(period_s, 0), callback, key)
 
 
 class RunFuture:

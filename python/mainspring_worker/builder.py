@@ -99,7 +99,10 @@ class PyFlatExecution:
         return session.current.run(function, kwargs)
 
     def register(self, arg=None, **kwargs):
-        return session.current.register(self._function(arg, None), kwargs)
+        source = None
+        if self.reader == "PythonReader" and kwargs.get("cron") is not None:
+            source = python_reader(arg)
+        return session.current.register(self._function(arg, source), kwargs)
 
     def _function(self, argument, source):
         return Function(self.reader, argument, self.description, list(self.steps), source)
@@ -248,6 +251,9 @@ class GearsBuilder:
         if "regex" in kwargs:
             api.log("register(): the argument `regex` is deprecated, use `prefix`", "warning")
             prefix = kwargs.pop("regex")
+        if kwargs.get("cron") is not None and prefix == "*":
+            # It will be run, and what a run reads is said to the builder as well.
+            prefix = self.defaultArg
         return self.gearsCtx.register(prefix, **kwargs)
 
     def _close(self, convert, collect):

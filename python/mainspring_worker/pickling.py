@@ -12,7 +12,7 @@ import sys
 import types
 from functools import lru_cache
 
-from . import session
+from . import builder, session
 from .errors import GearsError, error_text
 from .steps import Step
 
@@ -26,17 +26,20 @@ def dump_function(function, on_registered):
         for step in function.steps
     ]
     hook = None if on_registered is None else dumps_callback(on_registered)
-    return marshal.dumps((function.reader, function.description, steps, hook), 2)
+    source = None if function.source is None else dumps_callback(function.source)
+    return marshal.dumps((function.reader, function.description, steps, hook, source), 2)
 
 
 def load_function(data):
-    """The reader's name, its description, the steps and the onRegistered callback."""
-    reader, description, described, hook = marshal.loads(data)
+    """The function and the onRegistered callback."""
+    reader, description, described, hook, source = marshal.loads(data)
     steps = [
         Step(kind, tuple([loads(callback) for callback in callbacks]), tuple(numbers), name, argument)
         for kind, callbacks, numbers, name, argument in described
     ]
-    return reader, description, steps, None if hook is None else loads(hook)
+    source = None if source is None else loads(source)
+    function = builder.Function(reader, None, description, steps, source)
+    return function, None if hook is None else loads(hook)
 
 
 def dumps_callback(callback):

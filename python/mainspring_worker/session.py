@@ -6,7 +6,7 @@ import sys
 import threading
 from weakref import WeakValueDictionary
 
-from . import api, builder, channel, desk, packages, pickling, profiling, values
+from . import api, channel, desk, packages, pickling, profiling, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -256,8 +256,7 @@ class Session:
         error = None
         try:
             for number, pickle in functions:
-                reader, description, steps, on_registered = pickling.load_function(pickle)
-                self.functions[number] = builder.Function(reader, None, description, steps)
+                self.functions[number], on_registered = pickling.load_function(pickle)
                 self.numbers = max(self.numbers, number + 1)
                 registered(on_registered)
         except BaseException as raised:
@@ -387,11 +386,11 @@ class Session:
 
     # Time events
 
-    def add_time_event(self, period_s, callback):
+    def add_time_event(self, period_s, callback, key):
         with self.lock:
             number = len(self.time_events)
             self.time_events.append(callback)
-        return self.desk.ask(REGISTER_TIME_EVENT, number, period_s)
+        return self.desk.ask(REGISTER_TIME_EVENT, number, period_s, key)
 
     def call_time_event(self, seat, number):
         try:

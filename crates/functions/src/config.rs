@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::registrations::QueuePolicy;
+
 /// An option that the engine knows. The order is that of [`OPTIONS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
@@ -29,6 +31,7 @@ pub(crate) enum Key {
     StrictRegistrations,
     BeforeValueMaxBytes,
     BeforeQueueMaxBytes,
+    FunctionQueuePolicy,
 }
 
 /// Who may change an option once the server runs, in the words of RedisGears' two tables.
@@ -70,7 +73,7 @@ const PLUGIN: &str = "Plugin";
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 24] = [
+static OPTIONS: [Known; 25] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -132,6 +135,13 @@ static OPTIONS: [Known; 24] = [
     number(Key::BeforeValueMaxBytes, "before-value-max-bytes", 64 << 20, 0, Access::Always),
     // What may wait of that for functions, all together.
     number(Key::BeforeQueueMaxBytes, "before-queue-max-bytes", GIB / 4, 0, Access::Always),
+    // What comes of an event when function-queue-max is reached.
+    Known {
+        key: Key::FunctionQueuePolicy,
+        name: "function-queue-policy",
+        kind: Kind::Choice(&QueuePolicy::NAMES),
+        access: Access::Always,
+    },
 ];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -276,6 +286,13 @@ impl Config {
 
     pub(crate) fn registers_strictly(&self) -> bool {
         self.settings[Key::StrictRegistrations as usize] == Setting::Text("yes".into())
+    }
+
+    pub(crate) fn queue_policy(&self) -> QueuePolicy {
+        match &self.settings[Key::FunctionQueuePolicy as usize] {
+            Setting::Text(text) => QueuePolicy::named(text).expect("it is one of their names"),
+            Setting::Number(_) => unreachable!("a choice is a text"),
+        }
     }
 
     pub(crate) fn reply_compat(&self) -> ReplyCompat {

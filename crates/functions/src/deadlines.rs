@@ -19,6 +19,8 @@ pub(crate) enum Due {
     Stream(RegistrationNumber, Box<[u8]>),
     /// A failed stream registration tries again.
     Retry(RegistrationNumber),
+    /// A registration's time has come.
+    Cron(RegistrationNumber),
     /// A crashed session gets a new process.
     Restart(SessionNumber),
     /// Running functions are held against function-timeout-ms.
@@ -44,6 +46,7 @@ impl Engine {
             match due {
                 Due::Stream(number, key) => self.stream_timer(doors, number, &key),
                 Due::Retry(number) => self.retry_stream(number),
+                Due::Cron(number) => self.cron_is_due(doors, number),
                 Due::Restart(session) => self.restart_session(doors, session),
                 Due::Limits => self.check_limits(doors),
                 Due::Kill(id) => self.kill_if_running(doors, id),

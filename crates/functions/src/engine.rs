@@ -27,10 +27,10 @@ use crate::inside::Insides;
 use crate::lease::Leases;
 use crate::profiling::Profiles;
 use crate::registrations::{
-    Causes, EventNames, Happening, Registrations, Statistics, StreamSearch,
+    Causes, EventNames, Happening, Holds, Registrations, Statistics, StreamSearch,
 };
 use crate::requirements::Requirements;
-use crate::session::Sessions;
+use crate::session::{Sessions, TimeEvent};
 use crate::worker::{ExecutionId, FromWorker, Token, WorkerId, Workers};
 
 /// Both doors, lent for one call.
@@ -68,6 +68,8 @@ pub struct Engine {
     pub(crate) searches: VecDeque<StreamSearch>,
     /// Executions of registrations that wait.
     pub(crate) queued: usize,
+    /// Clients that wait for room in queues.
+    pub(crate) holds: Holds,
     pub(crate) deadlines: BTreeSet<(i64, Due)>,
     /// A look at the limits is among the deadlines.
     pub(crate) watches_limits: bool,
@@ -114,6 +116,7 @@ impl Engine {
             ready: VecDeque::new(),
             searches: VecDeque::new(),
             queued: 0,
+            holds: Holds::default(),
             deadlines: BTreeSet::new(),
             watches_limits: false,
             leases: Leases::default(),
@@ -196,8 +199,9 @@ impl Engine {
                 let answer = self.requested_override(execution, &value);
                 doors.workers.answer(worker, token, answer);
             }
-            FromWorker::TimeEvent { token, number, period_s } => {
-                let answer = self.requested_time_event(doors, session, worker, number, period_s);
+            FromWorker::TimeEvent { token, number, period_s, key } => {
+                let event = TimeEvent { number, period_s, key };
+                let answer = self.requested_time_event(doors, session, worker, event);
                 doors.workers.answer(worker, token, answer);
             }
             FromWorker::AtomicBegin { token, execution } => {
@@ -232,9 +236,10 @@ impl Engine {
     /// Sets an option while the engine runs, for a host whose own configuration has it.
     pub fn set_option(&mut self, doors: &mut Doors, name: &str, value: &str) -> Result<(), String> {
         self.config.set(name, value)?;
-        // What runs already may have a limit from now on.
+        // What runs already may have a limit from now on, and queues may be longer.
         self.watch_limits(doors);
         self.tell_profiling(doors);
+        self.holds.look_again();
         Ok(())
     }
 
@@ -256,19 +261,27 @@ impl Engine {
         }
         self.insides.client_gone(client);
         self.profiles.client_gone(client);
+        self.holds.client_gone(client);
     }
 
     /// Whether `work` has something to do.
     pub fn has_work(&self) -> bool {
-        self.lease().is_none()
-            && !self.is_inside_a_command()
-            && !(self.ready.is_empty() && self.reading.is_empty() && self.searches.is_empty())
+        self.may_work() && (self.holds.may_go() || self.has_turns())
+    }
+
+    /// Nobody has the data to himself.
+    fn may_work(&self) -> bool {
+        self.lease().is_none() && !self.is_inside_a_command()
+    }
+
+    fn has_turns(&self) -> bool {
+        !(self.ready.is_empty() && self.reading.is_empty() && self.searches.is_empty())
     }
 
     /// Starts executions and reads for them until the budget is used up. Every kind of work has its turn.
     pub fn work(&mut self, doors: &mut Doors, budget_us: u64) {
         let end_us = doors.host.monotonic_us() + budget_us;
-        while self.has_work() {
+        while self.may_work() && self.has_turns() {
             if let Some(number) = self.ready.pop_front() {
                 self.dispatch(doors, number);
             }
@@ -279,8 +292,11 @@ impl Engine {
                 self.read_slice(doors, id, end_us);
             }
             if doors.host.monotonic_us() >= end_us {
-                return;
+                break;
             }
+        }
+        if self.may_work() && self.holds.may_go() {
+            self.release_held(doors);
         }
     }
 

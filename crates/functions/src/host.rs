@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use resp::{Reply, read_reply};
+
 use crate::registrations::Pattern;
 use crate::worker::{Token, WorkerId};
 
@@ -117,6 +119,9 @@ pub trait Host {
     /// whenever that changes.
     fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]);
 
+    /// A client that [`crate::Engine::hold`] made wait may go on.
+    fn release(&mut self, client: ClientId);
+
     /// Nobody wants the reply of this call any more: see [`crate::Engine::call_waits`].
     fn cancel_call(&mut self, worker: WorkerId, token: Token);
 }
@@ -184,4 +189,15 @@ pub trait Remains {
 
     /// What keeping it takes.
     fn bytes(&self) -> usize;
+}
+
+/// A command's reply as a value; an error reply as its text.
+pub(crate) fn ask(host: &mut dyn Host, args: &[&[u8]]) -> Result<Reply, String> {
+    let mut wire = Vec::new();
+    host.call(args, &mut wire);
+    match read_reply(&wire) {
+        Ok(Some((Reply::Error(text), _))) => Err(String::from_utf8_lossy(&text).into_owned()),
+        Ok(Some((reply, _))) => Ok(reply),
+        Ok(None) | Err(_) => Err("ERR the host gave no reply that can be read".into()),
+    }
 }

@@ -13,6 +13,9 @@ impl Engine {
     pub fn info(&mut self, doors: &mut Doors, out: &mut String) {
         let memory = self.memory(doors);
         let registrations = self.registrations.listed().count();
+        let dropped = self.registrations.listed().map(|(_, known)| known.statistics.dropped).sum();
+        let dead_lettered =
+            self.registrations.listed().map(|(_, known)| known.statistics.dead_lettered).sum();
         for (name, value) in [
             ("nexecutions", self.executions.len() as u64),
             ("nregistrations", registrations as u64),
@@ -22,6 +25,9 @@ impl Engine {
             ("nsessions", self.sessions.by_number.len() as u64),
             ("nworkers", self.sessions.by_worker.len() as u64),
             ("queued", self.queued as u64),
+            ("dropped", dropped),
+            ("held_clients", self.holds.len() as u64),
+            ("dead_lettered", dead_lettered),
         ] {
             write!(out, "rg_{name}:{value}\r\n").expect(WRITES);
         }
@@ -109,7 +115,8 @@ mod tests {
         let info = info(&mut stage);
         let registration = format!(
             "\r\nrg_registration_1:id={},reader=CommandReader,desc=one_ two__rg_nsessions_7,session=a-b,\
-             calls=1,succeeded=1,failed=0,aborted=0,queue=0,queue_max=0,in_flight=0,\
+             calls=1,succeeded=1,failed=0,aborted=0,dropped=0,skipped=0,dead_lettered=0,\
+             queue=0,queue_max=0,in_flight=0,\
              duration_p50_us=9,duration_p99_us=9,duration_max_us=9,\
              lag_p50_us=9,lag_p99_us=9,lag_max_us=9,last_error_ms=0\r\n",
             id(1)

@@ -29,7 +29,15 @@ struct Play {
     now_ms: i64,
     /// Functions inside commands, the outermost first: each on a frame of the host.
     frames: Vec<Frame>,
+    /// Clients that write; those that are held do not.
+    held: Vec<u64>,
+    registers: usize,
 }
+
+/// Clients that write at the same time.
+const WRITERS: usize = 5;
+/// Their numbers follow upon this one.
+const FIRST_WRITER: u64 = 1 << 40;
 
 struct Frame {
     execution: u64,
@@ -51,6 +59,8 @@ impl Play {
             workers: 0,
             now_ms: 0,
             frames: Vec::new(),
+            held: Vec::new(),
+            registers: 0,
         }
     }
 
@@ -87,11 +97,20 @@ impl Play {
     }
 
     fn event(&mut self) {
+        let writer = FIRST_WRITER + self.dice.below(WRITERS as u64);
+        if self.held.contains(&writer) {
+            return;
+        }
         let event = ["set", "xadd", "keymiss"][self.dice.below(3) as usize];
         let key = ["k", "s"][self.dice.below(2) as usize];
-        let inside = match self.dice.below(4) {
+        let kind = self.dice.below(4);
+        let written = if kind == 1 { "key:000001" } else { key };
+        if self.stage.engine.refusal([written.as_bytes()].into_iter()).is_some() {
+            return;
+        }
+        let inside = match kind {
             0 => self.stage.removed_inside(key, "old", Announced::ToNobody),
-            1 => self.stage.goes("key:000001"),
+            1 => self.stage.goes(written),
             _ => self.stage.event_inside(event, key),
         };
         for execution in inside {
@@ -100,6 +119,16 @@ impl Play {
             self.frames.push(Frame { execution, client: None });
         }
         self.look_inside();
+        if self.stage.engine.hold(ClientId(writer)) {
+            self.held.push(writer);
+        }
+    }
+
+    fn take_released(&mut self) {
+        for released in std::mem::take(&mut self.stage.host.released) {
+            let place = self.held.iter().position(|held| *held == released);
+            self.held.swap_remove(place.expect("only who is held is released"));
+        }
     }
 
     fn public_id(&mut self) -> String {
@@ -176,12 +205,17 @@ impl Play {
 
     fn register(&mut self, token: Token, function: FunctionId) -> FromWorker {
         let name = ["a", "b", "c"][self.dice.below(3) as usize];
-        let (reader, kwargs) = match self.dice.below(4) {
+        self.registers += 1;
+        let (reader, kwargs) = match self.dice.below(5) {
             0 if self.dice.below(2) == 0 => {
                 let events = Argument::List(vec![text("before_deleted"), text("set")]);
                 ("KeysReader", vec![("eventTypes".into(), events)])
             }
             0 => ("KeysReader", vec![]),
+            4 => {
+                let reader = ["KeysReader", "PythonReader"][self.dice.below(2) as usize];
+                (reader, vec![("cron".into(), text("* * * * * *"))])
+            }
             1 => {
                 let policy = ["continue", "abort", "retry"][self.dice.below(3) as usize];
                 let retry = ("onFailedRetryInterval".into(), Argument::Int(0));
@@ -194,6 +228,11 @@ impl Play {
             }
         };
         let mut kwargs = kwargs;
+        if self.dice.below(2) == 0 {
+            let policy = ["block", "drop", "error"][self.dice.below(3) as usize];
+            kwargs.push(("queue_max".into(), Argument::Int(1 + self.dice.below(9) as i64)));
+            kwargs.push(("queue_policy".into(), text(policy)));
+        }
         if self.dice.below(4) == 0 {
             kwargs.push(("mode".into(), text("sync")));
         }
@@ -239,6 +278,11 @@ impl Play {
             let Some(place) = place else { panic!("client {client} waits for no reply: {reply}") };
             self.owed.swap_remove(place);
         }
+        self.take_released();
+        if self.dice.below(50) == 0 && !self.held.is_empty() {
+            let gone = self.held.swap_remove(self.dice.below(self.held.len() as u64) as usize);
+            self.stage.engine.client_gone(ClientId(gone));
+        }
         if self.dice.below(50) == 0 && !self.owed.is_empty() {
             let gone = self.dice.below(self.owed.len() as u64) as usize;
             let client = self.owed.swap_remove(gone);
@@ -266,7 +310,8 @@ impl Play {
             }
         }
         assert_eq!(engine.queued, queued);
-        assert!(queued <= 20);
+        // Each writer may have caused one event of each registration that found the queue full;
+        assert!(queued <= 20 + WRITERS * self.registers, "{queued}");
         let has_value = |execution: &Execution| matches!(execution.input, Input::Going(_));
         let have_values = engine.executions.values().filter(|execution| has_value(execution));
         let at_most = "old".len() * have_values.count();
@@ -320,6 +365,8 @@ impl Play {
         }
         self.check_books();
         assert_eq!(self.owed, [0; 0], "a client waits for ever");
+        self.take_released();
+        assert_eq!(self.held, [0; 0], "a writer waits for ever");
         assert!(self.stage.engine.sessions.by_number.is_empty());
         assert_eq!(self.stage.engine.removed_bytes.get(), 0);
     }

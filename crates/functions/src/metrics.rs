@@ -7,7 +7,7 @@ use crate::session::{Process, Session};
 
 pub(crate) type Figure = (&'static str, u64);
 
-pub(crate) fn of_registration(registration: &Registration) -> [Figure; 14] {
+pub(crate) fn of_registration(registration: &Registration) -> [Figure; 17] {
     let statistics = &registration.statistics;
     let (durations, lags) = (&statistics.durations, &statistics.lags);
     [
@@ -15,6 +15,9 @@ pub(crate) fn of_registration(registration: &Registration) -> [Figure; 14] {
         ("succeeded", statistics.succeeded),
         ("failed", statistics.failed),
         ("aborted", statistics.aborted),
+        ("dropped", statistics.dropped),
+        ("skipped", statistics.skipped),
+        ("dead_lettered", statistics.dead_lettered),
         ("queue", registration.pending.len() as u64),
         ("queue_max", statistics.queue_max as u64),
         ("in_flight", registration.in_flight as u64),

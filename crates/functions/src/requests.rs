@@ -6,18 +6,13 @@ use std::sync::Arc;
 use crate::engine::{Doors, Engine};
 use crate::execution::{Batch, Execution, Input, Origin};
 use crate::host::Level;
-use crate::operators::Leading;
 use crate::plan::{Argument, Plan};
-use crate::readers::Walk;
 use crate::registrations::{
-    Accepted, CommandTrigger, Registration, Statistics, Trigger, accept, accept_run, causes,
-    check_removals, doubts, hooks,
+    Accepted, CommandTrigger, Losses, Registration, Statistics, Trigger, accept, accept_run,
+    causes, check_removals, doubts, hooks,
 };
 use crate::session::{Session, SessionNumber};
 use crate::worker::FunctionId;
-
-/// Keys to ask for at first, before the size of values is known.
-const SCAN_COUNT_FIRST: usize = 128;
 
 impl Engine {
     /// `run()`. In a script body it starts when the script has ended, in a step at once.
@@ -36,18 +31,7 @@ impl Engine {
             }
             script => script.is_some(),
         };
-        let leading = match walk {
-            Walk::Callback => Leading::none(&plan.steps),
-            _ => Leading::of(&plan.steps),
-        };
-        let batch = Batch {
-            walk,
-            leading,
-            in_flight: 0,
-            opened: false,
-            queued: false,
-            scan_count: SCAN_COUNT_FIRST,
-        };
+        let batch = Batch::over(walk, &plan.steps);
         let origin = if in_script { Origin::Script } else { Origin::Step };
         let input = Input::Batch(Box::new(batch));
         let execution = Execution::new(number, function, Arc::new(plan), origin, input);
@@ -72,7 +56,7 @@ impl Engine {
         kwargs: &[(String, Argument)],
         pickle: Vec<u8>,
     ) -> Result<Argument, String> {
-        let Accepted { mode, trigger } = accept(&plan, kwargs)?;
+        let Accepted { mode, trigger, limit } = accept(&plan, kwargs)?;
         self.check_against_others(doors, number, &trigger)?;
         let doubts = doubts(&trigger, kwargs, &doors.host.event_names());
         if self.config.registers_strictly()
@@ -91,6 +75,8 @@ impl Engine {
             pickle,
             mode,
             trigger,
+            limit,
+            losses: Losses::default(),
             statistics: Statistics::default(),
             doubts,
             pending: VecDeque::new(),
@@ -119,7 +105,7 @@ impl Engine {
             let registrations = script.into_iter().flat_map(|script| &script.registrations);
             registrations.filter_map(|(_, other)| match &other.trigger {
                 Trigger::Command(command) => Some((command, other.mode)),
-                Trigger::Keys(_) | Trigger::Stream(_) => None,
+                Trigger::Keys(_) | Trigger::Stream(_) | Trigger::Cron(_) => None,
             })
         };
         match trigger {
@@ -153,6 +139,10 @@ impl Engine {
                 for command in keys.commands.iter().flatten() {
                     causes::check_command(doors.host, command.as_bytes(), prefix_is_empty)?;
                 }
+            }
+            Trigger::Cron(cron) => {
+                let never = || format!("cron: '{}' never comes", cron.schedule.text());
+                cron.schedule.next_after(doors.host.now_ms()).ok_or_else(never)?;
             }
             Trigger::Stream(_) => {}
         }

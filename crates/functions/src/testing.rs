@@ -50,6 +50,7 @@ pub(crate) struct Data {
     pub(crate) hooked: Vec<String>,
     pub(crate) caused: Vec<String>,
     pub(crate) cancelled: Vec<(WorkerId, Token)>,
+    pub(crate) released: Vec<u64>,
     pub(crate) scans_with_values: usize,
     randoms: u8,
 }
@@ -144,6 +145,10 @@ impl Host for Data {
     fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]) {
         self.hooked = hooked.iter().map(|name| (*name).into()).collect();
         self.caused = caused.iter().map(|name| (*name).into()).collect();
+    }
+
+    fn release(&mut self, client: ClientId) {
+        self.released.push(client.0);
     }
 
     fn cancel_call(&mut self, worker: WorkerId, token: Token) {

@@ -312,6 +312,8 @@ pub enum FromWorker {
         token: Token,
         number: u32,
         period_s: u64,
+        /// It is there for as long as this key is.
+        key: Option<String>,
     },
     /// `with atomic():` wants the data thread; answered when it has it.
     AtomicBegin {

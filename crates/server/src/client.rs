@@ -33,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) blocked: Option<Box<Blocked>>,
     /// Replies that functions owe, in the order of their requests.
     pub(crate) pending: VecDeque<Pending>,
+    /// Its writes are ahead of functions: the name of the call by which it goes on.
+    pub(crate) held: Option<u64>,
     /// Stands in the list of clients that see every command.
     pub(crate) is_monitor: bool,
     /// CLIENT REPLY.
@@ -102,6 +104,7 @@ impl Client {
             shard_channels: HashSet::new(),
             blocked: None,
             pending: VecDeque::new(),
+            held: None,
             is_monitor: false,
             reply_mode: ReplyMode::On,
             output: Vec::new(),
@@ -138,7 +141,7 @@ impl Client {
 
     /// Whether requests that came already must wait.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.blocked.is_some() || !self.pending.is_empty()
+        self.blocked.is_some() || !self.pending.is_empty() || self.held.is_some()
     }
 
     pub(crate) fn unsent(&self) -> usize {

@@ -5,6 +5,7 @@ use commands::{Halt, Wait};
 use functions::Announced;
 use resp::ReplyWriter;
 
+use crate::backpressure;
 use crate::blocking::{self, Blocked};
 use crate::client::{ReplyMode, Slot};
 use crate::command_table::{Handler, Unknown};
@@ -86,6 +87,8 @@ fn admit(state: &mut State, slot: Slot, request: &[&[u8]]) -> Result<usize, Vec<
         Some("ERR Replica can't interact with the keyspace".to_owned())
     } else if state.settings.memory_max > 0 && !finds_room(state, slot, index) {
         Some("OOM command not allowed when used memory > 'maxmemory'.".to_owned())
+    } else if state.gears.refuses_writes {
+        backpressure::refusal(state, slot, index, request)
     } else {
         None
     };

@@ -14,6 +14,7 @@ use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
 use resp::ReplyWriter;
 
+use crate::backpressure;
 use crate::client::{Address, Pending, Slot};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -562,6 +563,7 @@ impl Server {
             let client = &mut self.state.clients[slot];
             if client.closing
                 || client.blocked.is_some()
+                || client.held.is_some()
                 || out.len() - client.sent > UNSENT_BYTES_MAX
             {
                 went_on = false;
@@ -596,6 +598,9 @@ impl Server {
                     let pending = Pending { call: 0, wire: Some(late) };
                     self.state.clients[slot].pending.push_back(pending);
                 }
+            }
+            if self.state.gears.found_full {
+                backpressure::hold(&mut self.state, slot);
             }
         }
         self.state.gears.executing = None;
@@ -635,8 +640,9 @@ impl Server {
             if connection.at_end {
                 client.closing = true;
             }
-        } else if connection.at_end && is_waiting {
-            // Whoever went away while waiting gets no answer any more.
+        } else if connection.at_end && is_waiting && client.held.is_none() {
+            // Whoever went away while waiting gets no answer any more. One that is held is owed none, and what it has
+            // sent is still to be done.
             self.state.clients.condemn(slot);
             return;
         }

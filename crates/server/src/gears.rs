@@ -35,12 +35,13 @@ use crate::spin::Spin;
 use crate::state::State;
 
 /// The server's parameters that are options of the engine, and their names there.
-const OPTIONS: [(&str, &str); 9] = [
+const OPTIONS: [(&str, &str); 10] = [
     ("atomic-max-ms", "atomic-max-ms"),
     ("before-queue-max-bytes", "before-queue-max-bytes"),
     ("before-value-max-bytes", "before-value-max-bytes"),
     ("function-memory-bytes", "function-memory-bytes"),
     ("function-queue-max", "function-queue-max"),
+    ("function-queue-policy", "function-queue-policy"),
     ("function-results-bytes", "function-results-bytes"),
     ("function-timeout-ms", "function-timeout-ms"),
     ("reply-compat", "ReplyCompat"),
@@ -75,6 +76,10 @@ pub(crate) struct Gears {
     pub(crate) waiting_calls: HashMap<Slot, (WorkerId, CallToken)>,
     /// The client whose requests are being executed: its output is elsewhere.
     pub(crate) executing: Option<Slot>,
+    /// Events of the client's command have found full queues.
+    pub(crate) found_full: bool,
+    /// Full queues may refuse writes.
+    pub(crate) refuses_writes: bool,
     /// A function has got something to do in this turn, or the reply that it waited for.
     pub(crate) expects_worker: bool,
     /// For whoever has the data to itself.
@@ -131,6 +136,8 @@ impl Gears {
             running: Running::default(),
             waiting_calls: HashMap::new(),
             executing: None,
+            found_full: false,
+            refuses_writes: false,
             expects_worker: false,
             spin: Spin::new(),
             wire: Vec::new(),
@@ -170,9 +177,26 @@ pub(crate) fn with_engine<R>(
     let result = act(&mut machine.engine, &mut doors);
     let inside = tell_late(&mut machine, state);
     read_back_options(&machine.engine, state);
+    note_queues(&mut machine.engine, state);
     state.gears.machine = Some(machine);
     run_all_inside(state, inside);
     Some(result)
+}
+
+/// Only a client whose request is being executed can be made to wait; functions, expiry and eviction cannot.
+fn note_queues(engine: &mut Engine, state: &mut State) {
+    state.gears.refuses_writes = engine.may_refuse_writes();
+    if engine.has_found_full_queues() {
+        match state.gears.executing {
+            Some(_) => state.gears.found_full = true,
+            None => engine.hold_nobody(),
+        }
+    }
+}
+
+/// Asks the engine, unless it runs.
+pub(crate) fn ask<R>(state: &State, question: impl FnOnce(&Engine) -> R) -> Option<R> {
+    state.gears.machine.as_ref().map(|machine| question(&machine.engine))
 }
 
 /// Events that the engine's own commands caused, and clients that went away, while it ran: in order, until there is
@@ -269,6 +293,18 @@ pub(crate) fn command(
     })
 }
 
+/// The engine knows a client that waits by the name of its call.
+pub(crate) fn name_call(state: &mut State, slot: Slot) -> u64 {
+    let call = state.gears.next_call;
+    state.gears.next_call += 1;
+    state.gears.calls.insert(call, (slot, state.clients[slot].id));
+    call
+}
+
+pub(crate) fn forget_call(state: &mut State, call: u64) {
+    state.gears.calls.remove(&call);
+}
+
 /// Lets the engine answer a client: now, later, or when a function inside the command is over. `None`: it does not
 /// answer, or it runs already.
 pub(crate) fn owing(
@@ -282,10 +318,8 @@ pub(crate) fn owing(
     let call = state.gears.next_call;
     if can_block {
         // Registered first, for the reply may come before the engine returns.
-        state.gears.next_call += 1;
-        let client = &mut state.clients[slot];
-        client.pending.push_back(Pending { call, wire: None });
-        state.gears.calls.insert(call, (slot, client.id));
+        name_call(state, slot);
+        state.clients[slot].pending.push_back(Pending { call, wire: None });
     }
     let owed = Owed { client: ClientId(call), can_block };
     let answer = with_engine(state, |engine, doors| act(engine, doors, owed, out));
@@ -388,10 +422,11 @@ pub(crate) fn run_all_inside(state: &mut State, inside: Vec<ExecutionId>) {
 
 /// Nobody waits for this client's replies any more.
 pub(crate) fn client_gone(state: &mut State, slot: Slot) {
-    let pending = std::mem::take(&mut state.clients[slot].pending);
-    for pending in pending {
-        if state.gears.calls.remove(&pending.call).is_some() {
-            state.gears.gone.push(ClientId(pending.call));
+    let client = &mut state.clients[slot];
+    let pending = std::mem::take(&mut client.pending).into_iter().map(|pending| pending.call);
+    for call in pending.chain(client.held.take()) {
+        if state.gears.calls.remove(&call).is_some() {
+            state.gears.gone.push(ClientId(call));
         }
     }
     if !state.gears.gone.is_empty() {
@@ -679,6 +714,14 @@ impl Host for LentState<'_> {
 
     fn watch_commands(&mut self, hooked: &[&str], caused: &[&str]) {
         self.state.table.mind(hooked, caused);
+    }
+
+    fn release(&mut self, client: ClientId) {
+        let Some((slot, id)) = self.state.gears.calls.remove(&client.0) else { return };
+        if let Some(held) = self.state.clients.get_mut(slot).filter(|held| held.id == id) {
+            held.held = None;
+            self.state.clients.resume(slot);
+        }
     }
 
     fn cancel_call(&mut self, worker: WorkerId, token: CallToken) {

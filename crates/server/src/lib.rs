@@ -4,6 +4,7 @@
 //! has, execute all requests, write to every client once. `dispatch.rs` is the way of one request; `dispatch::call`
 //! is the one door that clients, transactions and functions come through.
 
+mod backpressure;
 mod blocking;
 mod client;
 mod clients;

@@ -106,6 +106,10 @@ impl Host for LentServer<'_> {
         assert!(hooked.is_empty() && caused.is_empty(), "`command_facts` knows no command");
     }
 
+    fn release(&mut self, _client: ClientId) {
+        unreachable!("the server lets no client wait for what its command has caused");
+    }
+
     fn cancel_call(&mut self, _worker: WorkerId, _token: Token) {
         unreachable!("no call is left to wait");
     }

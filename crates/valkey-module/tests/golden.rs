@@ -8,13 +8,15 @@ use test_support::Target;
 mod servers;
 
 /// The options are no parameters of somebody else's CONFIG. Hooks and calls that wait are not there yet, and nobody tells
-/// the module what removed keys held; in a transaction, the functions of its events run when it is over.
-const DIFFERENT: [&str; 5] = [
+/// the module what removed keys held; in a transaction, the functions of its events run when it is over; and nobody's
+/// writes can be refused or made to wait.
+const DIFFERENT: [&str; 6] = [
     "functions/before-",
     "functions/config-parameters",
     "functions/hooks-",
     "functions/async-waiting",
     "functions/sync-key-events",
+    "functions/queue-policies",
 ];
 
 fn main() -> ExitCode {

@@ -111,6 +111,7 @@ pub(crate) fn from_worker(message: Argument) -> Result<Option<FromWorker>> {
             token: fields.token()?,
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
+            key: fields.optional_text()?,
         },
         16 => FromWorker::ProfileReport {
             request: fields.unsigned()?,

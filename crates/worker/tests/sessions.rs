@@ -67,7 +67,7 @@ fn scripts_find_the_names_they_expect() {
             try: redisAI.createTensorFromValues()\nexcept redisgears.GearsError as e: assert 'not loaded' in str(e)\n\
             leaked = [n for n in globals() if n in ('Sources', 'control', 'zygote')]\nassert not leaked, leaked\n\
             Thread(target=lambda: log('from a thread', level='verbose')).start()\nsetGearsSession(getGearsSession())\n\
-            try: registerTE(1, lambda: 1, 'key')\nexcept redisgears.GearsError as e: assert 'not supported' in str(e)";
+            try: registerTE(1, lambda: 1, 2)\nexcept redisgears.GearsError as e: assert 'key argument' in str(e)";
         assert_eq!(driver.script(worker, code), None);
         let deadline = std::time::Instant::now() + driver::PATIENCE;
         while driver.printed.is_empty() && std::time::Instant::now() < deadline {

@@ -21,9 +21,10 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
             Err(error) => call.reply.error(error.as_bytes()),
         }
     }
-    // What runs already may have a limit from now on.
+    // What runs already may have a limit from now on, and queues may be longer.
     engine.watch_limits(call.doors);
     engine.tell_profiling(call.doors);
+    engine.holds.look_again();
     Ok(Answer::Ready)
 }
 

@@ -6,7 +6,9 @@ use crate::config::ReplyCompat;
 use crate::engine::{Answer, Engine};
 use crate::identifier::RegistrationNumber;
 use crate::metrics::of_registration;
-use crate::registrations::{KeysTrigger, Registration, StreamTrigger, Trigger};
+use crate::registrations::{
+    CronTrigger, KeysTrigger, Registration, Statistics, StreamTrigger, Trigger,
+};
 
 pub(crate) const COMMAND: Command = Command {
     spec: spec("rg.dumpregistrations", "Lists the registrations and how they fared.", ""),
@@ -49,7 +51,7 @@ pub(super) fn write_registration(
         None => reply.null(),
     }
     reply.text("RegistrationData");
-    write_data(registration, compat, reply);
+    write_data(engine, number, registration, compat, reply);
     if detail == Detail::Whole {
         reply.text("PD");
         reply.text(&private_data(engine, registration, compat));
@@ -58,16 +60,22 @@ pub(super) fn write_registration(
     reply.text("DefaultPool");
 }
 
-fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut ReplyWriter) {
+fn write_data(
+    engine: &Engine,
+    number: RegistrationNumber,
+    registration: &Registration,
+    compat: ReplyCompat,
+    reply: &mut ReplyWriter,
+) {
     let with_durations = compat >= ReplyCompat::V1_2_13;
     let statistics = &registration.statistics;
     let stream = match &registration.trigger {
         Trigger::Stream(stream) => Some(stream),
-        Trigger::Keys(_) | Trigger::Command(_) => None,
+        Trigger::Keys(_) | Trigger::Command(_) | Trigger::Cron(_) => None,
     };
     let mut pairs = 7 + usize::from(stream.is_some());
     if with_durations {
-        pairs += 3 + 2 * usize::from(stream.is_some());
+        pairs += 3 + QUEUE_PAIRS + (2 + DEAD_LETTER_PAIRS) * usize::from(stream.is_some());
     }
     let is_ours = compat == ReplyCompat::Mainspring;
     pairs += 2 * usize::from(is_ours);
@@ -112,10 +120,18 @@ fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut Repl
             }
         }
         Trigger::Stream(stream) => write_stream(stream, compat, reply),
+        Trigger::Cron(cron) => write_cron(cron, statistics, reply),
     }
     if let Some(stream) = stream {
         reply.text("status");
         reply.text(stream.status.name());
+    }
+    if with_durations {
+        // Ours, at the end: clients know the others by their place.
+        write_queue(engine, number, registration, reply);
+        if let Some(stream) = stream {
+            write_dead_letters(stream, statistics, reply);
+        }
     }
     if is_ours {
         let figures = of_registration(registration);
@@ -125,6 +141,42 @@ fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut Repl
         reply.text("doubts");
         write_texts(registration.doubts.iter().map(String::as_str), reply);
     }
+}
+
+const DEAD_LETTER_PAIRS: usize = 3;
+
+fn write_dead_letters(stream: &StreamTrigger, statistics: &Statistics, reply: &mut ReplyWriter) {
+    let giving_up = &stream.options.giving_up;
+    reply.text("maxRetries");
+    match giving_up.max_retries {
+        Some(count) => reply.integer(count as i64),
+        None => reply.null(),
+    }
+    reply.text("deadLetter");
+    match &giving_up.dead_letter {
+        Some(key) => reply.bulk(key),
+        None => reply.null(),
+    }
+    reply.text("deadLettered");
+    reply.integer(statistics.dead_lettered as i64);
+}
+
+const QUEUE_PAIRS: usize = 4;
+
+fn write_queue(
+    engine: &Engine,
+    number: RegistrationNumber,
+    registration: &Registration,
+    reply: &mut ReplyWriter,
+) {
+    reply.text("queuePolicy");
+    reply.text(engine.queue_policy(registration).name());
+    reply.text("queueMax");
+    reply.integer(engine.queue_max(registration) as i64);
+    reply.text("queued");
+    reply.integer(engine.waiting(number) as i64);
+    reply.text("dropped");
+    reply.integer(registration.statistics.dropped as i64);
 }
 
 fn write_durations(registration: &Registration, reply: &mut ReplyWriter) {
@@ -167,19 +219,32 @@ fn write_stream(stream: &StreamTrigger, compat: ReplyCompat, reply: &mut ReplyWr
     let with_policy = compat >= ReplyCompat::V1_2_13;
     reply.array(if with_policy { 12 } else { 6 });
     reply.text("batchSize");
-    reply.integer(stream.batch as i64);
+    reply.integer(stream.options.batch as i64);
     reply.text("durationMS");
-    reply.integer(stream.duration_ms);
+    reply.integer(stream.options.duration_ms);
     reply.text("stream");
-    reply.bulk(&stream.pattern.text());
+    reply.bulk(&stream.options.pattern.text());
     if with_policy {
         reply.text("trimStream");
-        reply.integer(i64::from(stream.trims));
+        reply.integer(i64::from(stream.options.trims));
         reply.text("onFailedPolicy");
-        reply.text(stream.policy.name());
+        reply.text(stream.options.policy.name());
         reply.text("retryInterval");
-        reply.integer(stream.retry_s);
+        reply.integer(stream.options.retry_s);
     }
+}
+
+fn write_cron(cron: &CronTrigger, statistics: &Statistics, reply: &mut ReplyWriter) {
+    reply.array(6);
+    reply.text("cron");
+    reply.text(cron.schedule.text());
+    reply.text("nextRunMS");
+    match cron.next_ms {
+        Some(next_ms) => reply.integer(next_ms),
+        None => reply.null(),
+    }
+    reply.text("skipped");
+    reply.integer(statistics.skipped as i64);
 }
 
 /// What a client of the time finds in a registration's private data: a Python literal in 1.2.1, nearly one in 1.2.13.
@@ -287,10 +352,11 @@ mod tests {
         let dump = stage.command("RG.DUMPREGISTRATIONS");
         assert!(
             dump.contains(
-                "RegistrationData|*20|$4|mode|$5|async|$12|numTriggered|:1|$10|numSuccess|:1|\
+                "RegistrationData|*28|$4|mode|$5|async|$12|numTriggered|:1|$10|numSuccess|:1|\
                  $11|numFailures|:0|$10|numAborted|:0|$17|lastRunDurationMS|:4|\
                  $18|totalRunDurationMS|:4|$16|avgRunDurationMS|$1|4|$9|lastError|$-1|\
-                 $4|args|*4|$7|trigger|$1|t|$7|inorder|:0|"
+                 $4|args|*4|$7|trigger|$1|t|$7|inorder|:0|\
+                 $11|queuePolicy|$5|block|$8|queueMax|:100000|$6|queued|:0|$7|dropped|:0|"
             ),
             "{dump}"
         );
@@ -324,8 +390,10 @@ mod tests {
         let dump = stage.command("RG.DUMPREGISTRATIONS");
         let args = "$4|args|*12|$9|batchSize|:5|$10|durationMS|:0|$6|stream|$1|s|\
                     $10|trimStream|:1|$14|onFailedPolicy|$8|continue|$13|retryInterval|:1|\
-                    $6|status|$2|OK|";
-        assert!(dump.contains("RegistrationData|*26|") && dump.contains(args), "{dump}");
+                    $6|status|$2|OK|\
+                    $11|queuePolicy|$5|block|$8|queueMax|:100000|$6|queued|:0|$7|dropped|:0|\
+                    $10|maxRetries|$-1|$10|deadLetter|$-1|$12|deadLettered|:0|";
+        assert!(dump.contains("RegistrationData|*40|") && dump.contains(args), "{dump}");
     }
 
     #[test]
@@ -347,8 +415,8 @@ mod tests {
         let mut stage = Stage::registered(plan("CommandReader", &[StepKind::Map]), &kwargs);
         stage.command("RG.CONFIGSET ReplyCompat mainspring");
         let dump = stage.command("RG.DUMPREGISTRATIONS");
-        assert!(dump.contains("RegistrationData|*24|$4|mode|"), "{dump}");
-        let end = "$7|inorder|:0|$7|metrics|*28|$5|calls|:0|$9|succeeded|:0|";
+        assert!(dump.contains("RegistrationData|*32|$4|mode|"), "{dump}");
+        let end = "$7|dropped|:0|$7|metrics|*34|$5|calls|:0|$9|succeeded|:0|";
         assert!(dump.contains(end), "{dump}");
         let end = "$13|last_error_ms|:0|$6|doubts|*1|$58|register() knows no argument 'inordr': \
                    is 'inorder' meant?|$2|PD|";

@@ -163,6 +163,9 @@ mod tests {
             ("succeeded", 0),
             ("failed", 1),
             ("aborted", 0),
+            ("dropped", 0),
+            ("skipped", 0),
+            ("dead_lettered", 0),
             ("queue", 0),
             ("queue_max", 0),
             ("in_flight", 0),
@@ -178,7 +181,7 @@ mod tests {
         assert_eq!(
             reply,
             format!(
-                "*40|$2|id|$42|{}|$6|reader|$13|CommandReader|$4|desc|$-1|$7|session|$1|a|{counted}\
+                "*46|$2|id|$42|{}|$6|reader|$13|CommandReader|$4|desc|$-1|$7|session|$1|a|{counted}\
                  $10|last_error|$2|no|$6|doubts|*1|${}|{doubt}|",
                 id(1),
                 doubt.len()
@@ -205,7 +208,7 @@ mod tests {
         let mut stage = stage();
         let all = stage.command("RG.METRICS");
         assert!(all.starts_with("*6|$4|runs|*18|$5|calls|:0|"), "{all}");
-        assert!(all.contains("|$13|registrations|*1|*40|$2|id|"), "{all}");
+        assert!(all.contains("|$13|registrations|*1|*46|$2|id|"), "{all}");
         assert!(all.contains("$8|sessions|*1|*18|$4|name|$1|a|"), "{all}");
         let unknown = stage.command("RG.METRICS b");
         assert_eq!(unknown, "-ERR no registration and no session is 'b'|");

@@ -32,7 +32,7 @@ pub(super) fn find_stream(
     let registration = &engine.registrations.by_number[&number];
     match registration.trigger {
         Trigger::Stream(_) => Ok(number),
-        Trigger::Keys(_) | Trigger::Command(_) => {
+        Trigger::Keys(_) | Trigger::Command(_) | Trigger::Cron(_) => {
             let reader = registration.reader().name();
             Err(format!("Reader {reader} does not support {verb}").into())
         }

@@ -5,7 +5,7 @@ use crate::config::Key;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::identifier::RegistrationNumber;
 use crate::plan::Argument;
-use crate::registrations::{Outcome, Times};
+use crate::registrations::{Failure, Outcome, Times};
 use crate::worker::ExecutionId;
 
 impl Engine {
@@ -83,6 +83,7 @@ impl Engine {
         let input = std::mem::replace(&mut execution.input, Input::None);
 
         self.leave_session(id, session, now_us);
+        self.holds.look_again();
         match origin {
             Origin::Registration(number) => {
                 self.settle(doors, number, id, input, was_running, now_us);
@@ -172,7 +173,9 @@ impl Engine {
         registration.in_flight -= usize::from(was_in_flight);
         if let Input::Stream(run) = input {
             let status = execution.status;
-            self.stream_run_ended(doors, number, *run, status, error.as_deref());
+            let had_begun = execution.started_us.is_some();
+            let failure = error.as_deref().map(|error| Failure { error, had_begun });
+            self.stream_run_ended(doors, number, *run, status, failure);
         }
     }
 

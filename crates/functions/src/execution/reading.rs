@@ -3,7 +3,8 @@
 use super::{Batch, Input, Status};
 use crate::engine::{Doors, Engine};
 use crate::host::{Host, Projection, Value};
-use crate::plan::Argument;
+use crate::operators::Leading;
+use crate::plan::{Argument, Step};
 use crate::readers::{Shape, Walk, stream};
 use crate::worker::{ExecutionId, RecordSink, Source};
 
@@ -19,6 +20,20 @@ const SCAN_COUNT: std::ops::RangeInclusive<usize> = 8..=1000;
 
 /// The longest that one execution reads before another has its turn.
 const SLICE_US: u64 = 500;
+
+/// Keys to ask for at first, before the size of values is known.
+const SCAN_COUNT_FIRST: usize = 128;
+
+impl Batch {
+    pub(crate) fn over(walk: Walk, steps: &[Step]) -> Self {
+        let leading = match walk {
+            Walk::Callback => Leading::none(steps),
+            _ => Leading::of(steps),
+        };
+        let scan_count = SCAN_COUNT_FIRST;
+        Batch { walk, leading, in_flight: 0, opened: false, queued: false, scan_count }
+    }
+}
 
 impl Engine {
     /// Begins a run: from now on `work` reads for it.

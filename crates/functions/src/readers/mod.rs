@@ -44,7 +44,7 @@ impl Reader {
 }
 
 /// How a batch run goes over its reader, and where it stands.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Walk {
     Scan {
         pattern: Option<Box<[u8]>>,

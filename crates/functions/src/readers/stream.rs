@@ -1,12 +1,14 @@
 //! Entries of a stream: a plain read for `run()`, a consumer group for registrations.
 
-use resp::{Reply, read_reply};
+use resp::Reply;
 
-use crate::host::Host;
+use crate::host::{Host, ask};
 use crate::worker::RecordSink;
 
 const GROUP: &[u8] = b"__gears_consumer_group__";
 const CONSUMER: &[u8] = b"__gears_client__";
+
+const UNREADABLE: &str = "ERR a stream's entries cannot be read";
 
 /// What one execution of a stream registration reads.
 pub(crate) struct StreamRun {
@@ -24,6 +26,8 @@ pub(crate) struct StreamRun {
 pub(crate) enum Portion {
     /// Entries that were delivered before and never acknowledged.
     Unacknowledged,
+    /// The first of these.
+    Oldest,
     /// So many new entries at most.
     New { count: u64 },
 }
@@ -46,7 +50,7 @@ pub(crate) fn read_after(
     key: &[u8],
     from: &str,
 ) -> Result<Vec<Entry>, String> {
-    entries(&call(host, &[b"XREAD", b"STREAMS", key, from.as_bytes()])?)
+    entries(&ask(host, &[b"XREAD", b"STREAMS", key, from.as_bytes()])?)
 }
 
 /// Reads for the engine's consumer group, which comes into being with the first read.
@@ -55,20 +59,21 @@ pub(crate) fn read_group(host: &mut dyn Host, run: &StreamRun) -> Result<Vec<Ent
     let mut args: Vec<&[u8]> = vec![b"XREADGROUP", b"GROUP", GROUP, CONSUMER];
     match run.portion {
         Portion::Unacknowledged => args.extend([&b"STREAMS"[..], &run.key, b"0"]),
+        Portion::Oldest => args.extend([&b"COUNT"[..], b"1", b"STREAMS", &run.key, b"0"]),
         Portion::New { count: wanted } => {
             count = wanted.to_string();
             args.extend([&b"COUNT"[..], count.as_bytes(), b"STREAMS", &run.key, b">"]);
         }
     }
-    match call(host, &args) {
+    match ask(host, &args) {
         Ok(reply) => entries(&reply),
         Err(error) if error.starts_with("NOGROUP") => {
             // A key that is gone meanwhile has no entries and gets no group.
             if length(host, &run.key) == 0 {
                 return Ok(Vec::new());
             }
-            call(host, &[b"XGROUP", b"CREATE", &run.key, GROUP, b"0"])?;
-            entries(&call(host, &args)?)
+            ask(host, &[b"XGROUP", b"CREATE", &run.key, GROUP, b"0"])?;
+            entries(&ask(host, &args)?)
         }
         Err(error) => Err(error),
     }
@@ -76,26 +81,42 @@ pub(crate) fn read_group(host: &mut dyn Host, run: &StreamRun) -> Result<Vec<Ent
 
 /// How many entries the stream holds; none if it is no stream.
 pub(crate) fn length(host: &mut dyn Host, key: &[u8]) -> u64 {
-    match call(host, &[b"XLEN", key]) {
+    match ask(host, &[b"XLEN", key]) {
         Ok(Reply::Integer(length)) => length.try_into().unwrap_or(0),
         _ => 0,
     }
 }
 
 /// Tells the group that the entries are done with, and removes them when `trim` is set.
-pub(crate) fn acknowledge(host: &mut dyn Host, run: &StreamRun, trim: Trim) -> Result<(), String> {
-    let Some(last) = run.read.last() else { return Ok(()) };
-    let mut args: Vec<&[u8]> = vec![b"XACK", &run.key, GROUP];
-    args.extend(run.read.iter().map(Vec::as_slice));
-    call(host, &args)?;
+pub(crate) fn acknowledge(
+    host: &mut dyn Host,
+    key: &[u8],
+    ids: &[Vec<u8>],
+    trim: Trim,
+) -> Result<(), String> {
+    let Some(last) = ids.last() else { return Ok(()) };
+    let mut args: Vec<&[u8]> = vec![b"XACK", key, GROUP];
+    args.extend(ids.iter().map(Vec::as_slice));
+    ask(host, &args)?;
 
     // Everything up to the last entry: exact, where a count of what is left (as RedisGears trims) is an estimate.
     if trim == Trim::Processed
         && let Some(next) = successor(last)
     {
-        call(host, &[b"XTRIM", &run.key, b"MINID", next.as_bytes()])?;
+        ask(host, &[b"XTRIM", key, b"MINID", next.as_bytes()])?;
     }
     Ok(())
+}
+
+/// Names and values of an entry, none if it was deleted.
+pub(crate) fn fields(host: &mut dyn Host, key: &[u8], id: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let Reply::Array(entries) = ask(host, &[b"XRANGE", key, id, id])? else {
+        return Err(UNREADABLE.into());
+    };
+    match entries.first() {
+        None => Ok(Vec::new()),
+        Some(found) => Ok(entry(found).ok_or(UNREADABLE)?.fields),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +133,7 @@ pub(crate) fn find(
 ) -> (Vec<Box<[u8]>>, Option<Vec<u8>>) {
     let args: [&[u8]; 8] =
         [b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"1000", b"TYPE", b"stream"];
-    let Ok(Reply::Array(parts)) = call(host, &args) else { return (Vec::new(), None) };
+    let Ok(Reply::Array(parts)) = ask(host, &args) else { return (Vec::new(), None) };
     let Ok([Reply::Bulk(next), Reply::Array(keys)]) = <[Reply; 2]>::try_from(parts) else {
         return (Vec::new(), None);
     };
@@ -129,20 +150,8 @@ fn successor(id: &[u8]) -> Option<String> {
     })
 }
 
-/// The reply as a value; an error reply as its text.
-fn call(host: &mut dyn Host, args: &[&[u8]]) -> Result<Reply, String> {
-    let mut wire = Vec::new();
-    host.call(args, &mut wire);
-    match read_reply(&wire) {
-        Ok(Some((Reply::Error(text), _))) => Err(String::from_utf8_lossy(&text).into_owned()),
-        Ok(Some((reply, _))) => Ok(reply),
-        Ok(None) | Err(_) => Err("ERR the host gave no reply that can be read".into()),
-    }
-}
-
 /// The entries of XREAD's reply for one stream.
 fn entries(reply: &Reply) -> Result<Vec<Entry>, String> {
-    const UNREADABLE: &str = "ERR a stream's entries cannot be read";
     let streams = match reply {
         Reply::Null => return Ok(Vec::new()),
         Reply::Array(streams) => streams,
@@ -174,6 +183,8 @@ fn bytes(reply: Reply) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use resp::read_reply;
+
     use super::*;
 
     #[test]

@@ -1,8 +1,9 @@
 //! `run()` and `register()` calls, checked: what they ask for, or the text that Python raises.
 
+use super::schedule::Schedule;
 use super::{
-    CommandTrigger, FailurePolicy, Hook, KeyTypes, KeysTrigger, Mode, Pattern, StreamTrigger,
-    Trigger,
+    CommandTrigger, CronTrigger, FailurePolicy, GivingUp, Hook, KeyTypes, KeysTrigger, Mode,
+    Pattern, QueueLimit, QueuePolicy, StreamOptions, StreamTrigger, Trigger,
 };
 use crate::host::Projection;
 use crate::plan::{Argument, Plan};
@@ -12,6 +13,7 @@ use crate::readers::{Reader, Shape, Walk, text};
 pub(crate) struct Accepted {
     pub(crate) mode: Mode,
     pub(crate) trigger: Trigger,
+    pub(crate) limit: QueueLimit,
 }
 
 /// The keyword arguments of one call. `None` counts as not given; names that nobody knows are ignored, as ever.
@@ -112,6 +114,9 @@ pub(crate) fn accept(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Accep
         Some(_) => return Err("unknown execution mode".into()),
     };
     let trigger = match reader {
+        _ if keywords.get("cron").is_some() => {
+            Trigger::Cron(Box::new(accept_cron(plan, kwargs, reader, mode)?))
+        }
         Reader::Keys => Trigger::Keys(accept_keys(plan, &keywords)?),
         Reader::Stream => Trigger::Stream(accept_stream(plan, &keywords, mode)?),
         Reader::Command => Trigger::Command(accept_command(&keywords)?),
@@ -119,7 +124,43 @@ pub(crate) fn accept(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<Accep
             return Err("reader does not support register".into());
         }
     };
-    Ok(Accepted { mode, trigger })
+    let limit = accept_limit(&keywords)?;
+    Ok(Accepted { mode, trigger, limit })
+}
+
+/// It is run as `run()` would.
+fn accept_cron(
+    plan: &Plan,
+    kwargs: &[(String, Argument)],
+    reader: Reader,
+    mode: Mode,
+) -> Result<CronTrigger, String> {
+    const NO_TEXT: &str = "cron must be a string";
+    let text = Keywords(kwargs).text("cron", NO_TEXT)?.ok_or(NO_TEXT)?;
+    if mode == Mode::Sync {
+        return Err("cron cannot be combined with mode sync".into());
+    }
+    if reader == Reader::Command {
+        return Err("cron cannot be combined with the CommandReader".into());
+    }
+    let schedule = Schedule::parse(str::from_utf8(text).map_err(|_| NO_TEXT)?)?;
+    Ok(CronTrigger { schedule, reader, walk: accept_run(plan, kwargs)?, next_ms: None })
+}
+
+fn accept_limit(keywords: &Keywords) -> Result<QueueLimit, String> {
+    const NO_POLICY: &str = "queue_policy must be block, drop or error";
+    const NO_MAX: &str = "queue_max must be a number from 1 on";
+    let policy = keywords
+        .text("queue_policy", NO_POLICY)?
+        .map(|name| str::from_utf8(name).ok().and_then(QueuePolicy::named).ok_or(NO_POLICY));
+    let max = match keywords.get("queue_max") {
+        None => None,
+        Some(_) => {
+            let max = keywords.number("queue_max", 0, NO_MAX)?;
+            Some(usize::try_from(max).ok().filter(|max| *max > 0).ok_or(NO_MAX)?)
+        }
+    };
+    Ok(QueueLimit { max, policy: policy.transpose()? })
 }
 
 fn pattern(plan: &Plan, keywords: &Keywords) -> Result<Pattern, String> {
@@ -198,14 +239,52 @@ fn accept_stream(plan: &Plan, keywords: &Keywords, mode: Mode) -> Result<StreamT
     const RETRY: &str = "retryInterval argument must be a number";
     let retry_s = keywords.number("onFailedRetryInterval", 1, RETRY)?;
     let trims = keywords.flag("trimStream", true, "pyTrimmStream argument must be a boolean")?;
-    Ok(StreamTrigger::new(
-        pattern(plan, keywords)?,
-        u64::try_from(batch).unwrap_or(1).max(1),
-        duration_ms.max(0),
+    let pattern = pattern(plan, keywords)?;
+    Ok(StreamTrigger::new(StreamOptions {
+        giving_up: accept_giving_up(keywords, policy, &pattern)?,
+        pattern,
+        batch: u64::try_from(batch).unwrap_or(1).max(1),
+        duration_ms: duration_ms.max(0),
         policy,
-        retry_s.max(0),
+        retry_s: retry_s.max(0),
         trims,
-    ))
+    }))
+}
+
+fn accept_giving_up(
+    keywords: &Keywords,
+    policy: FailurePolicy,
+    pattern: &Pattern,
+) -> Result<GivingUp, String> {
+    const NO_COUNT: &str = "max_retries must be a number from 0 on";
+    let max_retries = match keywords.get("max_retries") {
+        None => None,
+        Some(_) => {
+            let count = keywords.number("max_retries", 0, NO_COUNT)?;
+            Some(u64::try_from(count).map_err(|_| NO_COUNT)?)
+        }
+    };
+    let dead_letter = keywords.text("dead_letter", "dead_letter must be the key of a stream")?;
+    let isolates =
+        keywords.flag("dead_letter_isolate", true, "dead_letter_isolate must be a boolean")?;
+    if max_retries.is_some() && policy != FailurePolicy::Retry {
+        return Err("max_retries can only be combined with onFailedPolicy Retry".into());
+    }
+    if let Some(key) = dead_letter {
+        match policy {
+            FailurePolicy::Abort => {
+                return Err("dead_letter cannot be combined with onFailedPolicy Abort".into());
+            }
+            FailurePolicy::Retry if max_retries.is_none() => {
+                return Err("dead_letter with onFailedPolicy Retry needs max_retries".into());
+            }
+            FailurePolicy::Retry | FailurePolicy::Continue => {}
+        }
+        if pattern.matches(key) {
+            return Err("dead_letter must not be one of the streams that are read".into());
+        }
+    }
+    Ok(GivingUp { max_retries, dead_letter: dead_letter.map(Into::into), isolates })
 }
 
 #[cfg(test)]
@@ -254,6 +333,37 @@ mod tests {
             ("NoReader", "x", one, "given reader does not exists or does not support register"),
         ] {
             assert_eq!(refusal(reader, &[(name, value)]), error);
+        }
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_refused() {
+        let policy = |name| ("onFailedPolicy", text(name));
+        let one = ("max_retries", Argument::Int(1));
+        let dead = |key| ("dead_letter", text(key));
+        for (kwargs, error) in [
+            (vec![one.clone()], "max_retries can only be combined with onFailedPolicy Retry"),
+            (
+                vec![policy("retry"), dead("d")],
+                "dead_letter with onFailedPolicy Retry needs max_retries",
+            ),
+            (
+                vec![policy("abort"), dead("d")],
+                "dead_letter cannot be combined with onFailedPolicy Abort",
+            ),
+            (
+                vec![("prefix", text("s*")), dead("s2")],
+                "dead_letter must not be one of the streams that are read",
+            ),
+            (
+                vec![policy("retry"), ("max_retries", Argument::Int(-1))],
+                "max_retries must be a number from 0 on",
+            ),
+            (vec![("queue_max", Argument::Int(0))], "queue_max must be a number from 1 on"),
+            (vec![("queue_policy", text("x"))], "queue_policy must be block, drop or error"),
+            (vec![("prefix", text("s")), policy("retry"), one, dead("d")], ""),
+        ] {
+            assert_eq!(refusal("StreamReader", &kwargs), error);
         }
     }
 

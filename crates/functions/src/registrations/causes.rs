@@ -68,7 +68,7 @@ impl super::Registrations {
     pub(super) fn caused_commands(&self) -> BTreeSet<&str> {
         let commands = self.listed().filter_map(|(_, registration)| match &registration.trigger {
             Trigger::Keys(keys) => keys.commands.as_ref(),
-            Trigger::Command(_) | Trigger::Stream(_) => None,
+            Trigger::Command(_) | Trigger::Stream(_) | Trigger::Cron(_) => None,
         });
         commands.flatten().map(|command| &**command).collect()
     }

@@ -12,10 +12,6 @@ use crate::worker::ExecutionId;
 /// Executions of one registration that start before the next registration has its turn.
 const TURN: usize = 256;
 
-/// As many executions wait as may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct QueueFull;
-
 impl Engine {
     /// Queues an execution of a registration; `work` starts it.
     pub(crate) fn enqueue(
@@ -23,8 +19,7 @@ impl Engine {
         doors: &Doors,
         number: RegistrationNumber,
         input: Input,
-    ) -> Result<ExecutionId, QueueFull> {
-        let max = self.config.size(Key::FunctionQueueMax);
+    ) -> ExecutionId {
         let registration = self.registrations.by_number.get_mut(&number);
         let registration = registration.expect("only what is registered is triggered");
         let waits_for_events = registration.waits_for_commands();
@@ -41,15 +36,9 @@ impl Engine {
             if let Some(cause) = cause {
                 self.caused(id, cause, true);
             }
-            return Ok(id);
+            return id;
         }
         registration.statistics.triggered += 1;
-        if self.queued >= max {
-            let why = queue_full_text(max);
-            let now_ms = doors.host.now_ms();
-            registration.statistics.ended(Outcome::Aborted(Some(&why)), None, now_ms);
-            return Err(QueueFull);
-        }
         let mut execution = Execution::of_registration(number, registration, input);
         execution.arrived_us = doors.host.turn_us();
         let is_listed = registration.is_kept();
@@ -63,7 +52,7 @@ impl Engine {
         if let Some(cause) = cause {
             self.caused(id, cause, false);
         }
-        Ok(id)
+        id
     }
 
     /// RG.TRIGGER, and hooks; otherwise the whole text of an error.
@@ -87,13 +76,8 @@ impl Engine {
                     .into(),
             );
         }
-        match self.trigger_async(doors, number, client, args) {
-            Ok(()) => Ok(Answer::Later),
-            Err(QueueFull) => {
-                let why = queue_full_text(self.config.size(Key::FunctionQueueMax));
-                Err(format!("ERR Could not trigger execution, {why}"))
-            }
-        }
+        self.trigger_async(doors, number, client, args)?;
+        Ok(Answer::Later)
     }
 
     /// Straight to the worker when nothing stands before it.
@@ -103,13 +87,22 @@ impl Engine {
         number: RegistrationNumber,
         client: ClientId,
         args: &[&[u8]],
-    ) -> Result<(), QueueFull> {
+    ) -> Result<(), String> {
         let registration = &self.registrations.by_number[&number];
         let session = &self.sessions.by_number[&registration.session];
         let must_wait =
             !registration.pending.is_empty() || !registration.may_start() || !session.accepts();
+        if (must_wait || registration.limit.max.is_some()) && self.is_full(number) {
+            let why = self.queue_full_text(number);
+            let now_ms = doors.host.now_ms();
+            let registration = self.registrations.by_number.get_mut(&number);
+            let statistics = &mut registration.expect("it was there a moment ago").statistics;
+            statistics.triggered += 1;
+            statistics.ended(Outcome::Aborted(Some(&why)), None, now_ms);
+            return Err(format!("ERR Could not trigger execution, {why}"));
+        }
         if must_wait {
-            let id = self.enqueue(doors, number, Input::Command(Arguments::pack(args)))?;
+            let id = self.enqueue(doors, number, Input::Command(Arguments::pack(args)));
             self.execution(id).client = Some(client);
             return Ok(());
         }
@@ -148,6 +141,7 @@ impl Engine {
             }
             let Some(id) = registration.pending.pop_front() else { return };
             self.queued -= 1;
+            self.holds.look_again();
             if registration.mode == Mode::Sync {
                 // Nobody's command is around it, but the data is its own all the same, and nothing else starts meanwhile.
                 self.surround(id, None, true, false);
@@ -204,14 +198,21 @@ impl Engine {
                     }
                 }
             }
-            Input::None | Input::Batch(_) => unreachable!("registrations start no other execution"),
+            Input::Batch(batch) => {
+                self.execution(id).input = Input::Batch(batch);
+                if let Some(registration) = self.registrations.by_number.get_mut(&number) {
+                    registration.in_flight += 1;
+                }
+                self.start_batch(doors, id);
+            }
+            Input::None => unreachable!("what waits has something to read"),
         }
     }
 
     fn projection(&self, number: RegistrationNumber) -> Projection {
         match &self.registrations.by_number[&number].trigger {
             Trigger::Keys(keys) => keys.projection,
-            Trigger::Command(_) | Trigger::Stream(_) => Projection::KeyAndValue,
+            Trigger::Command(_) | Trigger::Stream(_) | Trigger::Cron(_) => Projection::KeyAndValue,
         }
     }
 
@@ -298,6 +299,7 @@ impl Engine {
         pending: Pending,
     ) {
         self.registrations.retire(number);
+        self.holds.look_again();
         self.tell_interest(doors);
         let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
         let is_stream = matches!(registration.trigger, Trigger::Stream(_));
@@ -334,10 +336,6 @@ impl Engine {
 pub(crate) enum Pending {
     Keep,
     Abort,
-}
-
-pub(crate) fn queue_full_text(max: usize) -> String {
-    format!("function-queue-max is reached: {max} executions wait")
 }
 
 #[cfg(test)]

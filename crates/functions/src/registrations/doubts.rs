@@ -5,10 +5,20 @@ use super::Trigger;
 use crate::plan::Argument;
 
 /// What every reader takes, or has taken in some version.
-const COMMON: [&str; 5] = ["prefix", "regex", "mode", "noScan", "onRegistered"];
+const COMMON: [&str; 7] =
+    ["prefix", "regex", "mode", "noScan", "onRegistered", "queue_max", "queue_policy"];
 const KEYS: [&str; 4] = ["eventTypes", "keyTypes", "readValue", "commands"];
-const STREAM: [&str; 5] =
-    ["batch", "duration", "onFailedPolicy", "onFailedRetryInterval", "trimStream"];
+const STREAM: [&str; 8] = [
+    "batch",
+    "duration",
+    "onFailedPolicy",
+    "onFailedRetryInterval",
+    "trimStream",
+    "max_retries",
+    "dead_letter",
+    "dead_letter_isolate",
+];
+const CRON: [&str; 3] = ["cron", "readValue", "fromId"];
 const COMMAND: [&str; 4] = ["trigger", "inorder", "hook", "keyprefix"];
 
 /// What seems not to be meant, in words for whoever wrote it. `events`: those that the host knows.
@@ -21,6 +31,7 @@ pub(crate) fn doubts(
         Trigger::Keys(_) => &KEYS,
         Trigger::Stream(_) => &STREAM,
         Trigger::Command(_) => &COMMAND,
+        Trigger::Cron(_) => &CRON,
     };
     let known: Vec<&str> = COMMON.iter().chain(own).copied().collect();
     let mut doubts: Vec<String> = kwargs

@@ -44,11 +44,20 @@ impl EventIndex {
         index
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.every_event && self.names.is_empty()
+    }
+
     /// Appends the registrations that want the event by its name and key.
     pub(crate) fn find(&self, event: &str, key: &[u8], found: &mut Vec<RegistrationNumber>) {
         if !self.every_event && !self.names.iter().any(|name| **name == *event) {
             return;
         }
+        self.find_by_key(key, found);
+    }
+
+    /// The same for any event.
+    pub(crate) fn find_by_key(&self, key: &[u8], found: &mut Vec<RegistrationNumber>) {
         if !self.exact.is_empty()
             && let Some(numbers) = self.exact.get(key)
         {

@@ -154,18 +154,19 @@ impl Engine {
             Trigger::Keys(keys) => {
                 let during = self.happening.as_ref().map(|happening| happening.during);
                 let by_command = self.is_by_wanted_command(keys, during.unwrap_or_default());
-                if by_command && keys.wants(doors.host, event, key) {
+                if by_command
+                    && keys.wants(doors.host, event, key)
+                    && self.admit_event(doors, number)
+                {
                     let event = self.event_names.number(event);
-                    // A full queue has counted the event as aborted, and its reason is the last error.
-                    let _queued =
-                        self.enqueue(doors, number, Input::Event { key: key.into(), event });
+                    self.enqueue(doors, number, Input::Event { key: key.into(), event });
                 }
             }
             // The index knows names and keys, not which name goes with which key.
             Trigger::Stream(_) if event == super::streams::EVENT => {
                 self.stream_grew(doors, number, key);
             }
-            Trigger::Stream(_) | Trigger::Command(_) => {}
+            Trigger::Stream(_) | Trigger::Command(_) | Trigger::Cron(_) => {}
         }
     }
 }
@@ -254,18 +255,5 @@ mod tests {
         assert_eq!(stage.host.interest, EventInterest::default());
         let stage = registered(&[]);
         assert!(stage.host.interest.keyspace && stage.host.interest.misses);
-    }
-
-    #[test]
-    fn an_event_that_the_full_queue_turns_away_is_counted_and_explained() {
-        let mut stage = registered(&[]);
-        stage.command("RG.CONFIGSET function-queue-max 1");
-        stage.event("set", "a");
-        stage.event("set", "b");
-        stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e1 f0 [a=nothing(set)]"]);
-        let (triggered, _, _, aborted, error) = stage.statistics();
-        assert_eq!((triggered, aborted), (2, 1));
-        assert!(error.unwrap().contains("function-queue-max"));
     }
 }

@@ -60,7 +60,7 @@ impl Registration {
     pub(super) fn hook(&self) -> Option<(&CommandTrigger, &Hook)> {
         match &self.trigger {
             Trigger::Command(trigger) => Some((trigger, trigger.hook.as_ref()?)),
-            Trigger::Keys(_) | Trigger::Stream(_) => None,
+            Trigger::Keys(_) | Trigger::Stream(_) | Trigger::Cron(_) => None,
         }
     }
 }

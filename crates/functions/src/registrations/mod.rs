@@ -2,6 +2,8 @@
 
 mod accept;
 pub(crate) mod causes;
+pub(crate) mod cron;
+mod dead_letters;
 pub(crate) mod dispatch;
 mod doubts;
 mod event_index;
@@ -9,7 +11,9 @@ mod events;
 mod histogram;
 pub(crate) mod hooks;
 mod pattern;
+mod queue;
 mod removals;
+mod schedule;
 mod statistics;
 mod streams;
 
@@ -26,6 +30,8 @@ use crate::worker::{ExecutionId, FunctionId};
 pub(crate) use accept::{Accepted, accept, accept_run};
 pub use causes::CauseId;
 pub(crate) use causes::Causes;
+pub(crate) use cron::CronTrigger;
+pub(crate) use dead_letters::GivingUp;
 pub(crate) use doubts::doubts;
 pub(crate) use event_index::EventIndex;
 pub use events::During;
@@ -34,10 +40,11 @@ pub(crate) use histogram::Histogram;
 pub use hooks::HookedCall;
 pub(crate) use hooks::{Hook, HookIndex};
 pub use pattern::Pattern;
+pub(crate) use queue::{Holds, Losses, QueueLimit, QueuePolicy};
 pub use removals::Announced;
 pub(crate) use removals::{Going, check_removals};
 pub(crate) use statistics::{Outcome, Statistics, Times};
-pub(crate) use streams::{FailurePolicy, StreamSearch, StreamTrigger};
+pub(crate) use streams::{Failure, FailurePolicy, StreamOptions, StreamSearch, StreamTrigger};
 
 pub(crate) struct Registration {
     pub(crate) session: SessionNumber,
@@ -47,6 +54,8 @@ pub(crate) struct Registration {
     pub(crate) pickle: Vec<u8>,
     pub(crate) mode: Mode,
     pub(crate) trigger: Trigger,
+    pub(crate) limit: QueueLimit,
+    pub(crate) losses: Losses,
     pub(crate) statistics: Statistics,
     /// What seems not to be meant in its `register()`.
     pub(crate) doubts: Vec<String>,
@@ -64,10 +73,11 @@ pub(crate) struct Registration {
 
 impl Registration {
     pub(crate) fn reader(&self) -> Reader {
-        match self.trigger {
+        match &self.trigger {
             Trigger::Keys(_) => Reader::Keys,
             Trigger::Command(_) => Reader::Command,
             Trigger::Stream(_) => Reader::Stream,
+            Trigger::Cron(cron) => cron.reader,
         }
     }
 
@@ -121,6 +131,7 @@ pub(crate) enum Trigger {
     Keys(KeysTrigger),
     Command(CommandTrigger),
     Stream(StreamTrigger),
+    Cron(Box<CronTrigger>),
 }
 
 pub(crate) struct CommandTrigger {
@@ -143,6 +154,8 @@ pub(crate) struct Registrations {
     by_trigger: HashMap<Box<[u8]>, RegistrationNumber>,
     pub(crate) events: EventIndex,
     pub(crate) hooks: HookIndex,
+    /// Full queues of some refuse writes.
+    refuses_writes: bool,
 }
 
 impl Registrations {
@@ -184,15 +197,16 @@ impl Registrations {
 
     fn index(&mut self) {
         self.hooks = HookIndex::of(self.listed());
+        self.note_refusals();
         let listed = self.by_number.iter().filter(|(_, registration)| !registration.retired);
         self.events =
             EventIndex::of(listed.filter_map(
                 |(number, registration)| match &registration.trigger {
                     Trigger::Keys(keys) => Some((*number, &keys.pattern, keys.events.clone())),
                     Trigger::Stream(stream) => {
-                        Some((*number, &stream.pattern, Some(vec![streams::EVENT.into()])))
+                        Some((*number, &stream.options.pattern, Some(vec![streams::EVENT.into()])))
                     }
-                    Trigger::Command(_) => None,
+                    Trigger::Command(_) | Trigger::Cron(_) => None,
                 },
             ));
     }
@@ -216,7 +230,7 @@ impl Registrations {
                         || named.any(|event| event != "keymiss" && Removal::named(event).is_none());
                 }
                 Trigger::Stream(_) => interest.streams = true,
-                Trigger::Command(_) => {}
+                Trigger::Command(_) | Trigger::Cron(_) => {}
             }
         }
         interest

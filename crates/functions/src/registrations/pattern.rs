@@ -15,6 +15,13 @@ impl Pattern {
         }
     }
 
+    pub(crate) fn matches(&self, key: &[u8]) -> bool {
+        match self {
+            Pattern::Exactly(text) => **text == *key,
+            Pattern::Prefix(prefix) => key.starts_with(prefix),
+        }
+    }
+
     /// As it was given.
     pub(crate) fn text(&self) -> Vec<u8> {
         match self {

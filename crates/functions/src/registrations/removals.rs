@@ -113,7 +113,7 @@ impl super::Registrations {
         };
         let listed = self.listed().filter_map(|(_, registration)| match &registration.trigger {
             Trigger::Keys(keys) => Some(of_one(keys, registration.mode)),
-            Trigger::Command(_) | Trigger::Stream(_) => None,
+            Trigger::Command(_) | Trigger::Stream(_) | Trigger::Cron(_) => None,
         });
         listed.flatten().collect()
     }
@@ -207,10 +207,10 @@ impl Engine {
                 && keys.wants_type(kind)
                 && self.is_by_wanted_command(keys, during)
                 && let Some(held) = held(registration.mode, keys.projection)
+                && self.admit_event(doors, number)
             {
                 let going = Going { key: key.into(), removal, held };
-                // A full queue has counted it as aborted, and its reason is the last error.
-                let _queued = self.enqueue(doors, number, Input::Going(Box::new(going)));
+                self.enqueue(doors, number, Input::Going(Box::new(going)));
             }
         }
         self.concerned = concerned;

@@ -10,6 +10,12 @@ pub(crate) struct Statistics {
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
     pub(crate) aborted: u64,
+    /// Events that the full queue turned away: they triggered nothing.
+    pub(crate) dropped: u64,
+    /// Entries of streams that went to the dead-letter stream.
+    pub(crate) dead_lettered: u64,
+    /// Times that came while the last run went on.
+    pub(crate) skipped: u64,
     pub(crate) last_ms: u64,
     pub(crate) total_ms: u64,
     pub(crate) last_error: Option<String>,

@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 
-use super::{Pattern, Registration, Trigger};
+use super::dead_letters::{self, Epitaph, Failures, Verdict};
+use super::{GivingUp, Mode, Pattern, Registration, Trigger};
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine};
 use crate::execution::{Input, Status};
+use crate::host::Level;
 use crate::identifier::RegistrationNumber;
 use crate::readers::stream::{self, Portion, StreamRun, Trim};
 
@@ -17,6 +19,9 @@ pub(super) const EVENT: &str = "xadd";
 
 /// How soon a stream is looked at again that the full queue turned away.
 const QUEUE_RETRY_MS: i64 = 100;
+
+/// How soon, at the earliest, what could not be given up is tried again: each attempt has a line in the log.
+const GIVE_UP_RETRY_MS: i64 = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailurePolicy {
@@ -54,19 +59,26 @@ impl StreamStatus {
     }
 }
 
-pub(crate) struct StreamTrigger {
+/// What `register()` says.
+pub(crate) struct StreamOptions {
     pub(crate) pattern: Pattern,
     pub(crate) batch: u64,
     pub(crate) duration_ms: i64,
     pub(crate) policy: FailurePolicy,
     pub(crate) retry_s: i64,
     pub(crate) trims: bool,
+    pub(crate) giving_up: GivingUp,
+}
+
+pub(crate) struct StreamTrigger {
+    pub(crate) options: StreamOptions,
     pub(crate) status: StreamStatus,
     pub(crate) last_lag_ms: i64,
     pub(crate) total_lag_ms: i64,
     /// Grows with every fresh start; what an older epoch read is not acknowledged but read again.
     epoch: u64,
     streams: HashMap<Box<[u8]>, Backlog>,
+    failures: Failures,
 }
 
 /// One stream that a registration follows.
@@ -78,49 +90,64 @@ struct Backlog {
     since_ms: Option<i64>,
     is_running: bool,
     has_timer: bool,
+    /// What was delivered before has not been read yet.
+    is_fresh: bool,
 }
 
 enum Decision {
     Idle,
-    Run,
+    Run(Portion),
     LookAgainAt(i64),
 }
 
+/// Why an execution on a stream was not successful.
+#[derive(Clone, Copy)]
+pub(crate) struct Failure<'a> {
+    pub(crate) error: &'a str,
+    /// A thread had taken it up.
+    pub(crate) had_begun: bool,
+}
+
+impl StreamOptions {
+    fn trim(&self) -> Trim {
+        if self.trims { Trim::Processed } else { Trim::Nothing }
+    }
+}
+
 impl StreamTrigger {
-    pub(crate) fn new(
-        pattern: Pattern,
-        batch: u64,
-        duration_ms: i64,
-        policy: FailurePolicy,
-        retry_s: i64,
-        trims: bool,
-    ) -> Self {
+    pub(crate) fn new(options: StreamOptions) -> Self {
         StreamTrigger {
-            pattern,
-            batch,
-            duration_ms,
-            policy,
-            retry_s,
-            trims,
+            options,
             status: StreamStatus::Ok,
             last_lag_ms: 0,
             total_lag_ms: 0,
             epoch: 0,
             streams: HashMap::new(),
+            failures: Failures::default(),
         }
     }
 
-    fn decide(&self, backlog: &Backlog, now_ms: i64) -> Decision {
-        if self.status != StreamStatus::Ok || backlog.is_running || backlog.waiting == 0 {
+    fn decide(&self, key: &[u8], backlog: &Backlog, now_ms: i64) -> Decision {
+        if self.status != StreamStatus::Ok || backlog.is_running {
             return Decision::Idle;
         }
-        let Some(since_ms) = backlog.since_ms else { return Decision::Run };
-        if backlog.waiting >= self.batch {
-            return Decision::Run;
+        if self.failures.is_one_by_one(key) {
+            return Decision::Run(Portion::Oldest);
         }
-        match self.duration_ms {
+        if backlog.is_fresh {
+            return Decision::Run(Portion::Unacknowledged);
+        }
+        if backlog.waiting == 0 {
+            return Decision::Idle;
+        }
+        let run = Decision::Run(Portion::New { count: self.options.batch });
+        let Some(since_ms) = backlog.since_ms else { return run };
+        if backlog.waiting >= self.options.batch {
+            return run;
+        }
+        match self.options.duration_ms {
             0 => Decision::Idle,
-            duration if now_ms - since_ms >= duration => Decision::Run,
+            duration if now_ms - since_ms >= duration => run,
             duration => Decision::LookAgainAt(since_ms + duration),
         }
     }
@@ -136,7 +163,7 @@ pub(crate) struct StreamSearch {
 fn stream_of(registration: &mut Registration) -> Option<&mut StreamTrigger> {
     match &mut registration.trigger {
         Trigger::Stream(stream) => Some(stream),
-        Trigger::Keys(_) | Trigger::Command(_) => None,
+        Trigger::Keys(_) | Trigger::Command(_) | Trigger::Cron(_) => None,
     }
 }
 
@@ -187,8 +214,8 @@ impl Engine {
         backlog: Backlog,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
-        trigger.streams.insert(key.into(), backlog);
-        self.run_stream(doors, number, key, Portion::Unacknowledged);
+        trigger.streams.insert(key.into(), Backlog { is_fresh: true, ..backlog });
+        self.consider_stream(doors, number, key);
     }
 
     /// Starts what is due on a stream.
@@ -201,12 +228,9 @@ impl Engine {
         let now_ms = doors.host.now_ms();
         let Some(trigger) = self.stream_trigger(number) else { return };
         let Some(backlog) = trigger.streams.get(key) else { return };
-        match trigger.decide(backlog, now_ms) {
+        match trigger.decide(key, backlog, now_ms) {
             Decision::Idle => {}
-            Decision::Run => {
-                let count = trigger.batch;
-                self.run_stream(doors, number, key, Portion::New { count });
-            }
+            Decision::Run(portion) => self.run_stream(doors, number, key, portion),
             Decision::LookAgainAt(at_ms) => self.look_again(number, key, at_ms),
         }
     }
@@ -241,19 +265,20 @@ impl Engine {
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         let epoch = trigger.epoch;
+        let Some(backlog) = trigger.streams.get(key) else { return };
+        let since_ms = backlog.since_ms;
+        let is_sync = self.registrations.by_number[&number].mode == Mode::Sync;
+        if !is_sync && self.is_full(number) {
+            // Nothing is lost: the entries wait where they are.
+            let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
+            return self.look_again(number, key, at_ms);
+        }
+        let Some(trigger) = self.stream_trigger(number) else { return };
         let Some(backlog) = trigger.streams.get_mut(key) else { return };
         backlog.is_running = true;
-        let since_ms = backlog.since_ms;
+        backlog.is_fresh = false;
         let run = StreamRun { key: key.into(), portion, read: Vec::new(), epoch, since_ms };
-        if self.enqueue(doors, number, Input::Stream(Box::new(run))).is_err() {
-            let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
-            if let Some(trigger) = self.stream_trigger(number)
-                && let Some(backlog) = trigger.streams.get_mut(key)
-            {
-                backlog.is_running = false;
-            }
-            self.look_again(number, key, at_ms);
-        }
+        self.enqueue(doors, number, Input::Stream(Box::new(run)));
     }
 
     /// An execution has read its entries: they wait no more.
@@ -271,6 +296,8 @@ impl Engine {
         let read = run.read.len() as u64;
         match run.portion {
             Portion::Unacknowledged => backlog.waiting = backlog.waiting.saturating_sub(read),
+            // They were counted when their batch was read; and if not, one read too many does no harm.
+            Portion::Oldest => {}
             // The stream had no more: whatever the estimate said, nothing waits.
             Portion::New { count } if read < count => backlog.waiting = 0,
             Portion::New { .. } => {
@@ -284,6 +311,7 @@ impl Engine {
     pub(super) fn stream_is_unreadable(&mut self, number: RegistrationNumber, key: &[u8]) {
         if let Some(trigger) = self.stream_trigger(number) {
             trigger.streams.remove(key);
+            trigger.failures.forget(key);
         }
     }
 
@@ -294,7 +322,7 @@ impl Engine {
         number: RegistrationNumber,
         run: StreamRun,
         status: Status,
-        error: Option<&str>,
+        failure: Option<Failure>,
     ) {
         let now_ms = doors.host.now_ms();
         let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
@@ -312,33 +340,115 @@ impl Engine {
             trigger.total_lag_ms += trigger.last_lag_ms;
         }
 
-        let pauses = error.is_some_and(|error| error.starts_with("PAUSE"));
-        match (error, trigger.policy) {
-            _ if pauses => self.pause_stream(doors, number),
-            (Some(_), FailurePolicy::Abort) => trigger.status = StreamStatus::Aborted,
-            (Some(_), FailurePolicy::Retry) => {
-                let at_ms = now_ms + trigger.retry_s.saturating_mul(1000);
-                if is_current && !retired {
-                    self.reset_stream(doors, number, StreamStatus::WaitingForRetry);
-                    self.deadlines.insert((at_ms, Due::Retry(number)));
+        let policy = trigger.options.policy;
+        match failure {
+            Some(failure) if failure.error.starts_with("PAUSE") => self.pause_stream(doors, number),
+            Some(_) if policy == FailurePolicy::Abort => trigger.status = StreamStatus::Aborted,
+            Some(failure) if is_current => self.stream_run_failed(doors, number, run, failure),
+            None if is_current => {
+                if run.portion != Portion::Oldest || run.read.is_empty() {
+                    trigger.failures.forget(&run.key);
                 }
-            }
-            (None, _) | (Some(_), FailurePolicy::Continue) => {
-                if !is_current {
-                    return;
-                }
-                let trim = if trigger.trims { Trim::Processed } else { Trim::Nothing };
-                if let Err(error) = stream::acknowledge(doors.host, &run, trim) {
-                    doors.host.log(
-                        crate::host::Level::Warning,
-                        &format!("cannot acknowledge entries of a stream: {error}"),
-                    );
-                }
+                self.acknowledge_run(doors, number, &run);
                 if !retired {
                     self.consider_stream(doors, number, &run.key);
                 }
             }
+            Some(_) | None => {}
         }
+    }
+
+    fn stream_run_failed(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        run: StreamRun,
+        failure: Failure,
+    ) {
+        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        let retired = registration.retired;
+        let Some(trigger) = stream_of(registration) else { return };
+        let policy = trigger.options.policy;
+        // Who was not at work when the worker died has no part in it: what it read is read again.
+        if !failure.had_begun
+            && !retired
+            && let Some(backlog) = trigger.streams.get_mut(&run.key)
+        {
+            backlog.is_fresh |= !run.read.is_empty() || run.portion == Portion::Unacknowledged;
+            return self.consider_stream(doors, number, &run.key);
+        }
+        let verdict = match () {
+            () if run.read.is_empty() => Verdict::ByPolicy,
+            // Its last batch is not tried again.
+            () if retired && policy == FailurePolicy::Retry => Verdict::ByPolicy,
+            () => trigger.failures.judge(&trigger.options.giving_up, policy, &run),
+        };
+        let verdict = match verdict {
+            Verdict::OneByOne if retired => Verdict::GiveUp { attempts: 1 },
+            verdict => verdict,
+        };
+        match (verdict, policy) {
+            (Verdict::OneByOne, _) => {}
+            (Verdict::GiveUp { attempts }, _) => {
+                if let Err(why) = self.give_up_run(doors, number, &run, failure.error, attempts) {
+                    let name = self.identifiers.text(number.0);
+                    let key = String::from_utf8_lossy(&run.key);
+                    let text =
+                        format!("GEARS: {name}: entries of '{key}' cannot be given up: {why}");
+                    doors.host.log(Level::Warning, &text);
+                    return self.retry_later(doors, number, GIVE_UP_RETRY_MS);
+                }
+            }
+            (Verdict::ByPolicy, FailurePolicy::Retry) => return self.retry_later(doors, number, 0),
+            (Verdict::ByPolicy, _) => self.acknowledge_run(doors, number, &run),
+        }
+        if !retired {
+            self.consider_stream(doors, number, &run.key);
+        }
+    }
+
+    fn retry_later(&mut self, doors: &mut Doors, number: RegistrationNumber, least_ms: i64) {
+        let Some(registration) = self.registrations.get_listed(number) else { return };
+        let Some(trigger) = stream_of(registration) else { return };
+        let retry_ms = trigger.options.retry_s.saturating_mul(1000).max(least_ms);
+        let at_ms = doors.host.now_ms().saturating_add(retry_ms);
+        self.reset_stream(doors, number, StreamStatus::WaitingForRetry);
+        self.deadlines.insert((at_ms, Due::Retry(number)));
+    }
+
+    fn acknowledge_run(&mut self, doors: &mut Doors, number: RegistrationNumber, run: &StreamRun) {
+        let Some(trigger) = self.stream_trigger(number) else { return };
+        let trim = trigger.options.trim();
+        if let Err(error) = stream::acknowledge(doors.host, &run.key, &run.read, trim) {
+            doors
+                .host
+                .log(Level::Warning, &format!("cannot acknowledge entries of a stream: {error}"));
+        }
+    }
+
+    fn give_up_run(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        run: &StreamRun,
+        error: &str,
+        attempts: u64,
+    ) -> Result<(), String> {
+        let name = self.identifiers.text(number.0);
+        let Some(registration) = self.registrations.by_number.get_mut(&number) else {
+            return Ok(());
+        };
+        let Registration { trigger, plan, statistics, .. } = registration;
+        let Trigger::Stream(trigger) = trigger else { return Ok(()) };
+        let (giving_up, trim) = (&trigger.options.giving_up, trigger.options.trim());
+        let description = plan.description.as_deref();
+        let now_ms = doors.host.now_ms();
+        let epitaph = Epitaph { error, attempts, registration: name, description, now_ms };
+        dead_letters::give_up(doors.host, giving_up, run, &epitaph, trim, statistics)?;
+        if run.portion != Portion::Oldest {
+            trigger.failures.forget(&run.key);
+        }
+        Ok(())
     }
 
     /// Forgets all backlogs, drops what has not started, and begins a new epoch.
@@ -392,7 +502,7 @@ impl Engine {
         if trigger.epoch != search.epoch || trigger.status != StreamStatus::Ok {
             return;
         }
-        let pattern = trigger.pattern.clone();
+        let pattern = trigger.options.pattern.clone();
         let (found, next) = match &pattern {
             Pattern::Exactly(key) if stream::length(doors.host, key) > 0 => {
                 (vec![key.clone()], None)
@@ -466,6 +576,10 @@ mod tests {
 
         fn calls(&mut self) -> Vec<String> {
             std::mem::take(&mut self.host.calls)
+        }
+
+        fn dead_lettered(&self) -> u64 {
+            self.engine.registrations.listed().next().unwrap().1.statistics.dead_lettered
         }
 
         fn status(&mut self) -> &'static str {
@@ -625,6 +739,183 @@ mod tests {
         stage.work();
         assert_eq!(stage.status(), "OK");
         assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@1-1:1]"]);
+    }
+
+    const ONE_BY_ONE: &str =
+        "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ COUNT 1 STREAMS s 0";
+
+    fn dead(id: &str, error: &str, attempts: u64, time_ms: i64) -> String {
+        let registration = crate::testing::id(1);
+        format!(
+            "XADD dead * f v __key s __id {id} __error {error} __attempts {attempts} \
+             __registration {registration} __description  __time_ms {time_ms}"
+        )
+    }
+
+    fn found(id: &str) -> (String, String) {
+        let length = id.len();
+        let wire = format!("*1\r\n*2\r\n${length}\r\n{id}\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+        (format!("XRANGE s {id} {id}"), wire)
+    }
+
+    fn with_dead_letters(more: &[(&str, Argument)]) -> Stage {
+        let mut kwargs = vec![("dead_letter", text("dead"))];
+        kwargs.extend_from_slice(more);
+        let mut stage = registered(&kwargs);
+        for id in ["1-1", "2-1"] {
+            let (command, wire) = found(id);
+            stage.answers(&[(&command, &wire)]);
+        }
+        stage
+    }
+
+    fn retrying(more: &[(&str, Argument)]) -> Stage {
+        let mut kwargs = vec![
+            ("onFailedPolicy", text("retry")),
+            ("max_retries", Argument::Int(1)),
+            ("onFailedRetryInterval", Argument::Int(0)),
+        ];
+        kwargs.extend_from_slice(more);
+        with_dead_letters(&kwargs)
+    }
+
+    #[test]
+    fn an_entry_that_used_up_its_retries_goes_to_the_dead_letters_and_the_stream_goes_on() {
+        let mut stage = retrying(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.failed(WORKER, 2, "no");
+        assert_eq!(stage.status(), "WAITING_FOR_RETRY_ON_FAILURE");
+        stage.answers(&[(PENDING, &entries(&["1-1"]))]);
+        stage.at(5);
+        stage.work();
+        stage.calls();
+        stage.failed(WORKER, 3, "no");
+        assert_eq!(
+            stage.calls(),
+            [
+                found("1-1").0,
+                dead("1-1", "no", 2, 5),
+                "XACK s __gears_consumer_group__ 1-1".into(),
+                "XTRIM s MINID 1-2".into()
+            ]
+        );
+        assert_eq!(stage.status(), "OK");
+        assert_eq!(stage.dead_lettered(), 1);
+        stage.sent();
+        stage.grows(2, &["2-1"]);
+        assert_eq!(stage.sent(), ["invoke w0 e4 f0 [s@2-1:1]"]);
+    }
+
+    #[test]
+    fn a_worker_that_dies_of_an_entry_counts_as_an_attempt() {
+        let mut stage = retrying(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.answers(&[(PENDING, &entries(&["1-1"]))]);
+        for crash in 0..2 {
+            stage.crash(crate::worker::WorkerId(crash));
+            stage.at(10_000 * crash as i64 + 10_000);
+            stage.loaded(crate::worker::WorkerId(crash + 1));
+            stage.work();
+        }
+        assert_eq!(stage.dead_lettered(), 1);
+        assert!(stage.calls().iter().any(|call| call.contains("segmentation")));
+    }
+
+    #[test]
+    fn entries_whose_function_had_no_thread_when_the_worker_died_are_read_again() {
+        let mut stage = Stage::registered(
+            plan("StreamReader", &[StepKind::ForEach]),
+            &[("prefix", text("s*")), ("dead_letter", text("dead"))],
+        );
+        for key in ["s1", "s2", "s3", "s4"] {
+            let group = "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ STREAMS";
+            let wire = entries(&["1-1"]);
+            stage.answers(&[
+                (&format!("XLEN {key}"), ":1\r\n"),
+                (&format!("{group} {key} 0"), &wire),
+                (&format!("XRANGE {key} 1-1 1-1"), "*0\r\n"),
+            ]);
+            stage.event("xadd", key);
+        }
+        stage.work();
+        assert_eq!(stage.sent().len(), 4);
+        stage.calls();
+        stage.crash(WORKER);
+        let calls = stage.calls();
+        let buried = calls.iter().filter(|call| call.starts_with("XADD dead")).count();
+        assert_eq!((buried, stage.dead_lettered()), (3, 3));
+        assert!(!calls.iter().any(|call| call.starts_with("XACK s4")));
+        stage.loaded(crate::worker::WorkerId(1));
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent()[0], "invoke w1 e5 f0 [s@1-1:1]".replace("s@", "s4@"));
+    }
+
+    #[test]
+    fn of_a_failed_batch_only_what_fails_alone_goes_to_the_dead_letters() {
+        let mut stage = with_dead_letters(&[("batch", Argument::Int(2))]);
+        stage.answers(&[(&new_entries(2), &entries(&["1-1", "2-1"]))]);
+        stage.grows(1, &[]);
+        stage.grows(2, &[]);
+        stage.sent();
+        stage.answers(&[(ONE_BY_ONE, &entries(&["1-1"])), (&new_entries(2), NOTHING)]);
+        stage.failed(WORKER, 2, "no");
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@1-1:1]"]);
+        stage.answers(&[(ONE_BY_ONE, &entries(&["2-1"]))]);
+        stage.calls();
+        stage.done(WORKER, 3, vec![]);
+        stage.work();
+        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2", ONE_BY_ONE];
+        assert_eq!(stage.calls(), acknowledged);
+        stage.answers(&[(ONE_BY_ONE, NOTHING)]);
+        stage.failed(WORKER, 4, "no");
+        assert_eq!(stage.calls()[1], dead("2-1", "no", 2, 0));
+        stage.work();
+        stage.sent();
+        stage.grows(3, &[]);
+        stage.answers(&[(&new_entries(2), &entries(&["3-1", "4-1"]))]);
+        stage.grows(4, &[]);
+        assert_eq!(stage.sent().len(), 1, "batches are whole again");
+        assert_eq!(stage.dead_lettered(), 1);
+    }
+
+    #[test]
+    fn a_batch_may_go_to_the_dead_letters_as_a_whole() {
+        let whole = [("batch", Argument::Int(2)), ("dead_letter_isolate", Argument::Bool(false))];
+        let mut stage = with_dead_letters(&whole);
+        stage.answers(&[(&new_entries(2), &entries(&["1-1", "2-1"]))]);
+        stage.grows(1, &[]);
+        stage.grows(2, &[]);
+        stage.calls();
+        stage.failed(WORKER, 2, "no");
+        let calls = stage.calls();
+        assert_eq!((&calls[1], &calls[5]), (&dead("1-1", "no", 1, 0), &dead("2-1", "no", 1, 0)));
+        assert_eq!(calls[2], "XACK s __gears_consumer_group__ 1-1");
+        assert_eq!(stage.dead_lettered(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_given_up_is_not_acknowledged_but_tried_again() {
+        let mut stage = with_dead_letters(&[]);
+        stage.answers(&[(&dead("1-1", "no", 1, 0), "-OOM no room\r\n")]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.failed(WORKER, 2, "no");
+        assert!(!stage.calls().iter().any(|call| call.starts_with("XACK")));
+        assert_eq!(stage.status(), "WAITING_FOR_RETRY_ON_FAILURE");
+        assert!(stage.host.logs[0].contains("cannot be given up: OOM no room"));
+    }
+
+    #[test]
+    fn without_dead_letters_what_used_up_its_retries_is_passed_over() {
+        let kwargs = [("onFailedPolicy", text("retry")), ("max_retries", Argument::Int(0))];
+        let mut stage = registered(&kwargs);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.failed(WORKER, 2, "no");
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.status(), "OK");
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) use needs::needs_of;
 use recovery::Crashes;
 pub(crate) use recovery::as_traceback;
 use script::Script;
+pub(crate) use time_events::TimeEvent;
 
 /// Invocations that a worker has at once. More make no larger group commits, and what waits here can still be aborted.
 const WINDOW: usize = 512;
@@ -50,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) time_events: usize,
     /// Processes after the first one, since anybody set that back.
     pub(crate) restarts: u64,
+    /// The keys of those that have one.
+    event_keys: Vec<time_events::EventKey>,
     crashes: Crashes,
 }
 
@@ -171,6 +174,7 @@ impl Engine {
             unfinished: 0,
             time_events: 0,
             restarts: 0,
+            event_keys: Vec::new(),
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);

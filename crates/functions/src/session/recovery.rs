@@ -49,7 +49,7 @@ impl Engine {
         let Some(worker) = session.worker() else { return };
         let message = format!("session {}: {cause}", session.name);
         session.process = Process::Gone;
-        let lost = std::mem::take(&mut session.time_events);
+        let lost = session.end_time_events(doors.host);
         let script = session.script.take();
         let mut failed: Vec<ExecutionId> = session.order.drain(..).collect();
         failed.append(&mut session.beside_queue);

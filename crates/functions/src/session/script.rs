@@ -66,7 +66,7 @@ impl Engine {
             Trigger::Command(trigger) if trigger.is_called() => {
                 self.is_trigger_taken(&trigger.name, script.replaces)
             }
-            Trigger::Command(_) | Trigger::Keys(_) | Trigger::Stream(_) => false,
+            Trigger::Command(_) | Trigger::Keys(_) | Trigger::Stream(_) | Trigger::Cron(_) => false,
         };
         let conflicts = script.registrations.iter().filter(|(_, registration)| taken(registration));
         let text = format!("-ERR shard-{}: trigger already registered", self.identifiers.node());
@@ -131,6 +131,7 @@ impl Engine {
         registration: Registration,
     ) {
         let is_stream = matches!(registration.trigger, Trigger::Stream(_));
+        let is_cron = matches!(registration.trigger, Trigger::Cron(_));
         if let Some(session) = self.sessions.by_number.get_mut(&registration.session) {
             session.registrations.push(number);
         }
@@ -138,6 +139,9 @@ impl Engine {
         self.tell_interest(doors);
         if is_stream {
             self.follow_streams(number);
+        }
+        if is_cron {
+            self.schedule_cron(doors, number);
         }
     }
 
@@ -169,7 +173,7 @@ impl Engine {
         }
         self.sessions.by_name.remove(&name);
         if let Some(session) = self.sessions.by_number.get_mut(&number) {
-            session.time_events = 0;
+            session.end_time_events(doors.host);
         }
         self.end_session_if_idle(doors, number);
     }

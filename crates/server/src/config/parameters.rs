@@ -81,6 +81,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("dir", ".", Kind::Text, false),
     parameter("function-memory-bytes", "1073741824", Kind::Memory, true),
     parameter("function-queue-max", "100000", POSITIVE, true),
+    parameter("function-queue-policy", "block", Kind::OneOf(&["block", "drop", "error"]), true),
     parameter("function-results-bytes", "536870912", Kind::Memory, true),
     parameter("function-timeout-ms", "3600000", COUNT, true),
     parameter("function-workers-warm", "2", Kind::Integer { min: 0, max: 64 }, false),

@@ -243,7 +243,11 @@ impl Gears {
         if self.reading.get() && event == "keymiss" {
             return;
         }
-        let inside = self.with_engine(|engine, doors| engine.key_event(doors, event, key, DURING));
+        let inside = self.with_engine(|engine, doors| {
+            let inside = engine.key_event(doors, event, key, DURING);
+            engine.hold_nobody();
+            inside
+        });
         match inside {
             Some(inside) => self.triggered.borrow_mut().extend(inside),
             None => {
