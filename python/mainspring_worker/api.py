@@ -17,7 +17,6 @@ from .protocol import (
     ATOMIC_END,
     CALL_NEXT,
     CONFIG_GET,
-    EXECUTE,
     GET_COMMAND,
     LOG,
     OVERRIDE_REPLY,
@@ -32,18 +31,7 @@ def execute(*args):
         return []
     if not isinstance(args[0], str):
         raise GearsError("the given command must be a string")
-    wire = wire_arguments(args)
-    desk = session.current.desk
-    execution = desk.seat().execution
-    number = None if execution is None else execution.number
-    return desk.ask(EXECUTE, number, wire)
-
-
-def wire_arguments(args):
-    return [
-        arg.encode() if type(arg) is str else bytes(arg) if isinstance(arg, (bytes, bytearray)) else str(arg).encode()
-        for arg in args
-    ]
+    return session.current.desk.execute(args)
 
 
 class PyAtomic:
@@ -158,7 +146,7 @@ def call_next(*args):
     """In a command hook: runs the next older hook, or the command itself, with these arguments."""
     desk = session.current.desk
     number = desk.execution_number()
-    wire = wire_arguments(args)
+    wire = values.wire_arguments(args)
     return desk.ask(CALL_NEXT, number, wire)
 
 

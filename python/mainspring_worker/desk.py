@@ -14,14 +14,15 @@ import traceback
 from collections import deque
 from contextvars import ContextVar
 from itertools import count
+from marshal import dumps
 from queue import SimpleQueue
 from threading import Lock, get_ident
 
 from .errors import GearsError, GearsForceStopped
 from .forced_stop import stop_thread, take_back
 from .mailbox import ATTENDED
-from .protocol import ATOMIC_END, LOOK
-from .values import revive
+from .protocol import ATOMIC_END, EXECUTE, LOOK
+from .values import revive, wire_arguments
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
 TICK_S = 0.001
@@ -43,6 +44,9 @@ FLUSH_S = 0.0005
 IDLE_MAX = 4
 
 EMPTY = object()
+
+# What the server turns into bytes as we would.
+PLAIN = frozenset((str, bytes, int))
 
 # The number of the execution that a coroutine belongs to.
 CURRENT = ContextVar("execution", default=None)
@@ -315,24 +319,39 @@ class Desk:
         if seat.out:
             self.channel.send_queued(seat.out)
 
+    def execute(self, args):
+        """A command, as execute() is given it."""
+        try:
+            execution = self.here.seat.execution
+        except AttributeError:
+            execution = self.seat().execution
+        number = None if execution is None else execution.number
+        if PLAIN.issuperset(map(type, args)):
+            return self.ask(EXECUTE, number, args)
+        return self.ask(EXECUTE, number, wire_arguments(args))
+
     def ask(self, kind, *fields):
         """Sends a call and waits for its answer: through the mailbox, if that is quick, otherwise at the stream."""
         token = self.take_token()
-        message = (kind, token) + fields
+        message = (kind, token, *fields)
         mailbox = self.mailbox
         posted = None
-        if mailbox is not None and mailbox.words[ATTENDED] and mailbox.sending.acquire(False):
+        if mailbox is not None and mailbox.words[ATTENDED] and mailbox.acquire(False):
             # Known before it is sent: its answer may come through the stream, to another thread.
             self.slots[token] = None
             try:
-                posted = mailbox.ask(message)
+                posted = mailbox.ask(dumps((message,), 2))
             finally:
                 # Whoever has to wait keeps the mailbox until he is known to wait: the next frame would take his answer's place.
                 if type(posted) is not int:
-                    mailbox.sending.release()
+                    mailbox.release()
             if type(posted) is tuple:
                 del self.slots[token]
-                return outcome(*posted)
+                success, marked, value = posted
+                return value if success and not marked else outcome(success, marked, value)
+        if posted is None and kind == EXECUTE:
+            # Where text is no text, this says so.
+            message = (kind, token, fields[0], wire_arguments(fields[1]))
         return self.ask_at_stream(message, posted)
 
     def ask_at_stream(self, message, posted):
@@ -366,7 +385,7 @@ class Desk:
         else:
             if early is None:
                 early = self.mailbox.give_up(posted)
-            self.mailbox.sending.release()
+            self.mailbox.release()
             if early is not None:
                 self.answer(token, *early)
             elif not self.mailbox.words[ATTENDED]:

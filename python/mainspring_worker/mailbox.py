@@ -7,15 +7,15 @@ What the order of words, frames and fences is for stands in the server's mailbox
 
 import mmap
 import platform
-from marshal import dumps, loads
+from marshal import loads
 from os import sched_yield
 from threading import Lock
 from time import perf_counter
 
 # Words, each on a cache line of its own with those that the same side writes.
 ATTENDED = 0
-REQUEST, REQUEST_BYTES, REQUEST_ASKS = 16, 17, 18
-DONE, OUTCOME, ANSWER_BYTES = 32, 33, 34
+REQUEST, REQUEST_BYTES = 16, 17
+DONE, ANSWER = 32, 33
 GIVEN_UP = 48
 TAKEN = 64
 DELIVERED, DELIVERED_BYTES = 80, 81
@@ -30,8 +30,12 @@ DELIVERY_AT = ANSWER_AT + ANSWER_BYTES_MAX
 DELIVERY_BYTES_MAX = 32 * 1024
 BYTES = DELIVERY_AT + DELIVERY_BYTES_MAX
 
-# What became of a frame.
-VALUE, ERROR, ELSEWHERE, MARKED = 0, 1, 2, 4
+# Beside the length of a frame: its answer is looked for here.
+ASKS = 1 << 24
+
+# Beside the length of an answer: what it is, if not a value that can be taken as it is. DECLINED: as if it had never been asked.
+ERROR, ELSEWHERE, MARKED, DECLINED = 1 << 24, 1 << 25, 1 << 26, 1 << 27
+LENGTH = (1 << 24) - 1
 
 # So many looks for an answer at once, about half a microsecond, and so many more between which others may have the
 # processor: the server may be waiting for this very one. Sleeping and being woken costs about as much as all of them.
@@ -53,8 +57,9 @@ class Mailbox:
         self.request = view[REQUEST_AT : REQUEST_AT + REQUEST_BYTES_MAX]
         self.answers = view[ANSWER_AT : ANSWER_AT + ANSWER_BYTES_MAX]
         self.deliveries = view[DELIVERY_AT : DELIVERY_AT + DELIVERY_BYTES_MAX]
-        # Who has it may put a frame in.
-        self.sending = Lock()
+        # The right to put a frame in.
+        sending = Lock()
+        self.acquire, self.release = sending.acquire, sending.release
         self.barrier = Lock()
         self.skipped = 0
         self.penalty = PENALTY
@@ -64,18 +69,17 @@ class Mailbox:
         self.barrier.acquire()
         self.barrier.release()
 
-    def put(self, frame, asks):
-        """Puts a frame in, if the one before has been taken; gives its number. `asks`: its answer is looked for here. By
-        whoever has `sending`."""
+    def put(self, frame, length):
+        """Puts a frame in, if the one before has been taken; gives its number. `length`: also says whether it asks. By whoever
+        has the right to send."""
         words = self.words
         number = words[REQUEST]
-        length = len(frame)
-        if words[DONE] != number or length > REQUEST_BYTES_MAX:
+        size = len(frame)
+        if words[DONE] != number or size > REQUEST_BYTES_MAX:
             return None
         number = (number + 1) & NUMBER_MASK
-        self.request[:length] = frame
+        self.request[:size] = frame
         words[REQUEST_BYTES] = length
-        words[REQUEST_ASKS] = asks
         if not IS_ORDERED:
             self.fence()
         words[REQUEST] = number
@@ -83,26 +87,27 @@ class Mailbox:
 
     def post(self, frame, sent):
         """Puts a frame in that wants no answer; whether it has. `sent`: how many frames the stream was given before."""
-        if self.words[TAKEN] != sent or not self.sending.acquire(False):
+        if self.words[TAKEN] != sent or not self.acquire(False):
             return False
         try:
-            return self.put(frame, False) is not None
+            return self.put(frame, len(frame)) is not None
         finally:
-            self.sending.release()
+            self.release()
 
-    def ask(self, message):
+    def ask(self, frame):
         """Puts a call in and looks for its answer. Gives (success, marked, value), or its number when the answer has to be
-        waited for at the stream, or None when the call has to take that way itself. By whoever has `sending`."""
+        waited for at the stream, or None when the call has to take that way itself. By whoever has the right to send."""
         if self.skipped:
             self.skipped -= 1
             return None
-        words = self.words
-        if words[DONE] != words[REQUEST]:
+        number = self.put(frame, len(frame) | ASKS)
+        if number is None:
             # A frame that is not taken yet: of a moment ago, mostly.
             sched_yield()
-        number = self.put(dumps((message,), 2), True)
-        if number is None:
-            return None
+            number = self.put(frame, len(frame) | ASKS)
+            if number is None:
+                return None
+        words = self.words
         for _ in LOOKS:
             if words[DONE] == number:
                 return self.answer(number)
@@ -118,11 +123,12 @@ class Mailbox:
     def answer(self, number):
         if not IS_ORDERED:
             self.fence()
-        words = self.words
-        outcome = words[OUTCOME]
-        if outcome & ELSEWHERE:
-            return number
-        return not outcome & ERROR, outcome & MARKED, loads(self.answers[: words[ANSWER_BYTES]])
+        answer = self.words[ANSWER]
+        if answer <= LENGTH:
+            return True, False, loads(self.answers[:answer])
+        if answer & ELSEWHERE:
+            return None if answer & DECLINED else number
+        return not answer & ERROR, bool(answer & MARKED), loads(self.answers[: answer & LENGTH])
 
     def collect(self):
         """The messages that the server has delivered, if any. By whoever leads."""

@@ -95,3 +95,11 @@ def is_int(value):
 
 def too_wide(value):
     return value.bit_length() > INT_BITS_MAX
+
+
+def wire_arguments(args):
+    """The arguments of a command as bytes."""
+    return [
+        arg.encode() if type(arg) is str else bytes(arg) if isinstance(arg, (bytes, bytearray)) else str(arg).encode()
+        for arg in args
+    ]

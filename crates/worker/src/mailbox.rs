@@ -23,14 +23,12 @@ use crate::sys::SharedMemory;
 mod word {
     /// By the server: it looks into the mailbox by itself.
     pub(super) const ATTENDED: usize = 0;
-    /// By the worker: the number of its last frame, the frame's length, and whether it looks here for an answer.
+    /// By the worker: the number of its last frame; the frame's length, and whether it asks.
     pub(super) const REQUEST: usize = 16;
     pub(super) const REQUEST_BYTES: usize = 17;
-    pub(super) const REQUEST_ASKS: usize = 18;
-    /// By the server: the last frame that it is done with, what became of it, and the length of the answer.
+    /// By the server: the last frame that it is done with; the length of the answer, and what it is.
     pub(super) const DONE: usize = 32;
-    pub(super) const OUTCOME: usize = 33;
-    pub(super) const ANSWER_BYTES: usize = 34;
+    pub(super) const ANSWER: usize = 33;
     /// By the worker: it waits at the stream for the answer to this frame.
     pub(super) const GIVEN_UP: usize = 48;
     /// By the server: how many frames of the stream it has taken.
@@ -53,15 +51,18 @@ const DELIVERY_AT: usize = ANSWER_AT + ANSWER_BYTES_MAX;
 const DELIVERY_BYTES_MAX: usize = 32 * 1024;
 const BYTES: usize = DELIVERY_AT + DELIVERY_BYTES_MAX;
 
-/// What became of a frame.
-mod outcome {
-    /// The answer is here.
-    pub(super) const VALUE: u32 = 0;
-    pub(super) const ERROR: u32 = 1;
-    /// The answer, if any, comes through the stream.
-    pub(super) const ELSEWHERE: u32 = 2;
-    /// Added to the first: Python has to revive some of the answer.
-    pub(super) const MARKED: u32 = 4;
+/// Beside the length of a frame: its answer is looked for here.
+const ASKS: u32 = 1 << 24;
+
+/// Beside the length of an answer: what it is, if not a value that Python can take as it is.
+mod answer {
+    pub(super) const ERROR: u32 = 1 << 24;
+    /// It comes through the stream, if there is any.
+    pub(super) const ELSEWHERE: u32 = 1 << 25;
+    /// Python has to revive some of it.
+    pub(super) const MARKED: u32 = 1 << 26;
+    /// Beside ELSEWHERE: the call counts as not made, and has to take the stream itself.
+    pub(super) const DECLINED: u32 = 1 << 27;
 }
 
 pub(crate) struct Mailbox {
@@ -147,11 +148,12 @@ impl Mailbox {
         if number == self.seen {
             return Ok(false);
         }
-        let length = self.word(word::REQUEST_BYTES).load(Ordering::Relaxed) as usize;
+        let length = self.word(word::REQUEST_BYTES).load(Ordering::Relaxed);
+        self.asks = length & ASKS != 0;
+        let length = (length & !ASKS) as usize;
         if length > REQUEST_BYTES_MAX {
             return Err(Unexpected(format!("a frame of {length} bytes in the mailbox")));
         }
-        self.asks = self.word(word::REQUEST_ASKS).load(Ordering::Relaxed) != 0;
         self.seen = number;
         self.unused = 0;
         self.memory.read(REQUEST_AT, length, into);
@@ -162,8 +164,17 @@ impl Mailbox {
     pub(crate) fn taken(&mut self, call: Option<Token>) {
         self.call = call.filter(|_| self.asks);
         if self.call.is_none() {
-            self.close(outcome::ELSEWHERE, 0);
+            self.close(answer::ELSEWHERE);
         }
+    }
+
+    /// A call whose text has not come through as it was.
+    pub(crate) fn decline(&mut self) {
+        self.close(answer::ELSEWHERE | answer::DECLINED);
+    }
+
+    pub(crate) fn is_asking(&self) -> bool {
+        self.asks
     }
 
     pub(crate) fn is_asked(&self, token: Token) -> bool {
@@ -174,13 +185,13 @@ impl Mailbox {
     pub(crate) fn answer(&mut self, success: bool, marked: bool, value: &[u8]) -> bool {
         self.call = None;
         if value.len() > ANSWER_BYTES_MAX {
-            self.close(outcome::ELSEWHERE, 0);
+            self.close(answer::ELSEWHERE);
             return false;
         }
         self.memory.write(ANSWER_AT, value);
-        let kind = if success { outcome::VALUE } else { outcome::ERROR };
-        let marked = if marked { outcome::MARKED } else { 0 };
-        self.close(kind | marked, value.len() as u32);
+        let error = if success { 0 } else { answer::ERROR };
+        let marked = if marked { answer::MARKED } else { 0 };
+        self.close(value.len() as u32 | error | marked);
         fence(Ordering::SeqCst);
         self.word(word::GIVEN_UP).load(Ordering::Relaxed) != self.seen
     }
@@ -188,13 +199,12 @@ impl Mailbox {
     /// The answer, if one comes, will go through the stream: nobody needs to look for it here.
     pub(crate) fn send_elsewhere(&mut self) {
         if self.call.take().is_some() {
-            self.close(outcome::ELSEWHERE, 0);
+            self.close(answer::ELSEWHERE);
         }
     }
 
-    fn close(&self, outcome: u32, length: u32) {
-        self.word(word::OUTCOME).store(outcome, Ordering::Relaxed);
-        self.word(word::ANSWER_BYTES).store(length, Ordering::Relaxed);
+    fn close(&self, answer: u32) {
+        self.word(word::ANSWER).store(answer, Ordering::Relaxed);
         self.word(word::DONE).store(self.seen, Ordering::Release);
     }
 
@@ -235,14 +245,15 @@ mod tests {
     /// The worker's side, as far as these tests need it.
     fn put(mailbox: &Mailbox, number: u32, frame: &[u8]) {
         mailbox.memory.write(REQUEST_AT, frame);
-        mailbox.word(word::REQUEST_BYTES).store(frame.len() as u32, Ordering::Relaxed);
-        mailbox.word(word::REQUEST_ASKS).store(u32::from(frame == b"call"), Ordering::Relaxed);
+        let asks = if frame == b"call" { ASKS } else { 0 };
+        let length = frame.len() as u32 | asks;
+        mailbox.word(word::REQUEST_BYTES).store(length, Ordering::Relaxed);
         mailbox.word(word::REQUEST).store(number, Ordering::Release);
     }
 
     fn done(mailbox: &Mailbox) -> (u32, u32) {
         let word = |at| mailbox.word(at).load(Ordering::Acquire);
-        (word(word::DONE), word(word::OUTCOME))
+        (word(word::DONE), word(word::ANSWER))
     }
 
     fn with_call() -> Mailbox {
@@ -265,7 +276,7 @@ mod tests {
         assert!(!mailbox.take(&mut frame).unwrap());
         assert_eq!(done(&mailbox).0, 0);
         mailbox.taken(None);
-        assert_eq!(done(&mailbox), (1, outcome::ELSEWHERE));
+        assert_eq!(done(&mailbox), (1, answer::ELSEWHERE));
     }
 
     #[test]
@@ -273,10 +284,10 @@ mod tests {
         let mut mailbox = with_call();
         assert!(mailbox.is_asked(Token(7)) && !mailbox.is_asked(Token(8)));
         assert!(mailbox.answer(true, true, b"value"));
-        assert_eq!(done(&mailbox), (1, outcome::VALUE | outcome::MARKED));
-        let mut answer = Vec::new();
-        mailbox.memory.read(ANSWER_AT, 5, &mut answer);
-        assert_eq!(answer, b"value");
+        assert_eq!(done(&mailbox), (1, 5 | answer::MARKED));
+        let mut value = Vec::new();
+        mailbox.memory.read(ANSWER_AT, 5, &mut value);
+        assert_eq!(value, b"value");
         assert!(!mailbox.is_asked(Token(7)));
     }
 
@@ -285,14 +296,14 @@ mod tests {
         let mut mailbox = with_call();
         mailbox.word(word::GIVEN_UP).store(1, Ordering::Relaxed);
         assert!(!mailbox.answer(false, false, b"text"));
-        assert_eq!(done(&mailbox), (1, outcome::ERROR));
+        assert_eq!(done(&mailbox), (1, 4 | answer::ERROR));
     }
 
     #[test]
     fn what_is_too_long_goes_through_the_stream() {
         let mut mailbox = with_call();
         assert!(!mailbox.answer(true, false, &vec![0; ANSWER_BYTES_MAX + 1]));
-        assert_eq!(done(&mailbox), (1, outcome::ELSEWHERE));
+        assert_eq!(done(&mailbox), (1, answer::ELSEWHERE));
         put(&mailbox, 2, b"");
         mailbox.word(word::REQUEST_BYTES).store(u32::MAX, Ordering::Relaxed);
         assert!(mailbox.take(&mut Vec::new()).is_err());
@@ -317,7 +328,7 @@ mod tests {
     fn a_call_without_an_answer_is_sent_elsewhere_once() {
         let mut mailbox = with_call();
         mailbox.send_elsewhere();
-        assert_eq!(done(&mailbox), (1, outcome::ELSEWHERE));
+        assert_eq!(done(&mailbox), (1, answer::ELSEWHERE));
         assert!(!mailbox.is_asked(Token(7)));
     }
 }

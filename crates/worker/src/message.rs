@@ -200,8 +200,14 @@ impl Fields {
         self.list()?.into_iter().map(text).collect()
     }
 
+    /// A command's arguments: as bytes, or as what they are made of.
     fn byte_strings(&mut self) -> Result<Vec<Vec<u8>>> {
-        self.list()?.into_iter().map(bytes).collect()
+        match self.next()? {
+            Argument::List(items) | Argument::Tuple(items) => {
+                items.into_iter().map(byte_string).collect()
+            }
+            _ => Err("arguments are missing".into()),
+        }
     }
 
     /// Records, of which the worker had to pickle those at the positions that follow.
@@ -305,6 +311,14 @@ fn text(value: Argument) -> Result<String> {
     match value {
         Argument::Text(text) => Ok(text),
         _ => Err("a text is missing".into()),
+    }
+}
+
+fn byte_string(value: Argument) -> Result<Vec<u8>> {
+    match value {
+        Argument::Text(text) | Argument::BigInt(text) => Ok(text.into_bytes()),
+        Argument::Int(number) => Ok(number.to_string().into_bytes()),
+        other => bytes(other),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use functions::host::Level;
+use functions::plan::Argument;
 use functions::worker::{ExitReason, FromWorker};
 
 use crate::frame::{Inbox, Outbox};
@@ -173,9 +174,14 @@ impl Process {
         }
         let mut frame = std::mem::take(&mut self.frame);
         let found = mailbox.take(&mut frame).and_then(|_| {
+            let (value, is_faithful) = read(&frame)?;
+            if mailbox.is_asking() && !is_faithful {
+                mailbox.decline();
+                return Ok(false);
+            }
             // A call is the last message of its frame.
             let mut call = None;
-            messages(&frame, &mut self.lines, &mut |message| {
+            messages(value, &mut self.lines, &mut |message| {
                 call = message.token();
                 yield_(message);
             })?;
@@ -196,7 +202,7 @@ impl Process {
             if let Some(mailbox) = &mut self.mailbox {
                 mailbox.count_frame();
             }
-            messages(frame, &mut self.lines, yield_)?;
+            messages(read(frame)?.0, &mut self.lines, yield_)?;
         }
     }
 
@@ -256,12 +262,16 @@ pub(crate) fn printed(mut message: String) -> FromWorker {
 
 const MARK: u8 = 1;
 
+/// A frame's value, and whether all text in it is what it was in Python.
+fn read(frame: &[u8]) -> Result<(Argument, bool), Unexpected> {
+    marshal::read_and_judge(frame).map_err(|malformed| Unexpected(malformed.to_string()))
+}
+
 fn messages(
-    frame: &[u8],
+    frame: Argument,
     lines: &mut LogLines,
     yield_: &mut dyn FnMut(FromWorker),
 ) -> Result<(), Unexpected> {
-    let frame = marshal::read(frame).map_err(|malformed| Unexpected(malformed.to_string()))?;
     for message in message::messages(frame)? {
         match message::from_worker(message)? {
             // A function that logs for ever must not fill the disk any more than one that prints.

@@ -7,7 +7,9 @@ mod big;
 mod read;
 mod write;
 
+#[cfg(test)]
 pub(crate) use read::read;
+pub(crate) use read::read_and_judge;
 pub(crate) use write::{Names, Writer};
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Reads marshal version 2 as a worker writes it. The bytes may be hostile: every length is checked against what is
 //! there, nesting is bounded, and anything unexpected is an error.
 
+use std::borrow::Cow;
+
 use functions::plan::Argument;
 
 use super::big;
@@ -30,15 +32,21 @@ impl std::fmt::Display for Malformed {
     }
 }
 
-/// Reads exactly one value.
+#[cfg(test)]
 pub(crate) fn read(bytes: &[u8]) -> Result<Argument, Malformed> {
-    let mut reader = Reader { rest: bytes };
+    read_and_judge(bytes).map(|(value, _)| value)
+}
+
+/// Reads exactly one value, and whether all text in it is what it was in Python.
+pub(crate) fn read_and_judge(bytes: &[u8]) -> Result<(Argument, bool), Malformed> {
+    let mut reader = Reader { rest: bytes, is_faithful: true };
     let value = reader.value(0)?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(Malformed::Trailing) }
+    if reader.rest.is_empty() { Ok((value, reader.is_faithful)) } else { Err(Malformed::Trailing) }
 }
 
 struct Reader<'a> {
     rest: &'a [u8],
+    is_faithful: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -55,10 +63,14 @@ impl<'a> Reader<'a> {
             b'l' => self.long()?,
             b'g' => Argument::Float(self.float()?),
             b's' => Argument::Bytes(self.sized()?.to_vec()),
-            b'u' | b't' | b'a' | b'A' => Argument::Text(text(self.sized()?)),
+            b'u' | b't' | b'a' | b'A' => {
+                let bytes = self.sized()?;
+                Argument::Text(self.text(bytes))
+            }
             b'z' | b'Z' => {
                 let length = self.take(1)?[0];
-                Argument::Text(text(self.take(usize::from(length))?))
+                let bytes = self.take(usize::from(length))?;
+                Argument::Text(self.text(bytes))
             }
             b'[' => Argument::List(self.items(depth)?),
             b'(' => Argument::Tuple(self.items(depth)?),
@@ -98,6 +110,13 @@ impl<'a> Reader<'a> {
         }
         self.take(1)?;
         Ok(pairs)
+    }
+
+    /// Python strings may hold lone surrogates, which no UTF-8 text can: they become replacement characters.
+    fn text(&mut self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        self.is_faithful &= matches!(text, Cow::Borrowed(_));
+        text.into_owned()
     }
 
     fn long(&mut self) -> Result<Argument, Malformed> {
@@ -145,11 +164,6 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         Ok(taken)
     }
-}
-
-/// Python strings may hold lone surrogates, which no UTF-8 text can: they become replacement characters.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// No value of the door says "complex number": it travels on as the pickle that Python itself would read.
