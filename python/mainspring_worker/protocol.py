@@ -32,4 +32,5 @@
     GET_COMMAND,
     OVERRIDE_REPLY,
     REGISTER_TIME_EVENT,
-) = range(1, 16)
+    COMPUTED,
+) = range(1, 17)

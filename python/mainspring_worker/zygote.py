@@ -29,7 +29,7 @@ try:
 except ImportError:
     pass
 
-from . import api, session
+from . import api, confinement, session
 from .forced_stop import die_with_parent, name_process
 
 
@@ -82,6 +82,8 @@ def serve(control):
 def end(children):
     for pid in children:
         kill_group(pid)
+    for pid in children:
+        confinement.remove_own_directory(pid)
     os._exit(0)
 
 
@@ -135,6 +137,7 @@ def reap(children, notices):
             return
         kill_group(ended.si_pid)
         pid, status = os.waitpid(ended.si_pid, 0)
+        confinement.remove_own_directory(pid)
         number = children.pop(pid, None)
         if number is not None:
             notices.append(b"exited %d %d" % (number, status))

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::engine::{Doors, Engine};
+use crate::worker::Forbidden;
 
 impl Engine {
     /// Appends the lines of `INFO rg`, its title not among them.
@@ -19,6 +20,17 @@ impl Engine {
             ("nworkers", self.sessions.by_worker.len() as u64),
             ("queued", self.queued as u64),
         ] {
+            writeln!(out, "rg_{name}:{value}\r").expect("a String takes whatever is written");
+        }
+        for (name, what) in [
+            ("no_processes", Forbidden::Processes),
+            ("no_network", Forbidden::Network),
+            ("readonly_filesystem", Forbidden::Writing),
+        ] {
+            let value = match doors.workers.can_forbid(what) {
+                Ok(()) => "available".to_owned(),
+                Err(why) => format!("unavailable (needs {why})"),
+            };
             writeln!(out, "rg_{name}:{value}\r").expect("a String takes whatever is written");
         }
     }
@@ -43,5 +55,16 @@ mod tests {
         ] {
             assert!(info.contains(line), "{info}");
         }
+    }
+
+    #[test]
+    fn it_is_told_what_the_system_can_enforce() {
+        let mut stage = Stage::new();
+        let mut info = String::new();
+        stage.act(|engine, doors| engine.info(doors, &mut info));
+        assert!(info.contains("rg_no_network:available\r\n"), "{info}");
+        stage.workers.cannot_forbid = Some("Linux 6.2");
+        stage.act(|engine, doors| engine.info(doors, &mut info));
+        assert!(info.contains("rg_readonly_filesystem:unavailable (needs Linux 6.2)"), "{info}");
     }
 }

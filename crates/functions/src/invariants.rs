@@ -233,7 +233,7 @@ impl Play {
         if self.dice.below(50) == 0 && !self.owed.is_empty() {
             let gone = self.dice.below(self.owed.len() as u64) as usize;
             let client = self.owed.swap_remove(gone);
-            self.stage.engine.client_gone(ClientId(client));
+            self.stage.act(|engine, doors| engine.client_gone(doors, ClientId(client)));
         }
         self.workers = self.stage.workers.specs.len() as u64;
     }

@@ -172,7 +172,7 @@ fn tell_late(machine: &mut Machine, state: &mut State) -> Vec<ExecutionId> {
             inside.append(&mut machine.engine.key_event(&mut doors, event, &key, during));
         }
         for client in gone {
-            machine.engine.client_gone(client);
+            machine.engine.client_gone(&mut doors, client);
         }
         if let Some(config) = config {
             set_options_of(&mut machine.engine, &mut doors, &config);

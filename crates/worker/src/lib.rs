@@ -3,6 +3,7 @@
 //! [`Pool`] is the door: it keeps one zygote per interpreter, takes a warm process for each session and carries
 //! messages both ways. It owns no thread and no event loop; its host watches the descriptors it names.
 
+mod confinement;
 mod frame;
 mod installer;
 mod interpreter;
@@ -46,6 +47,7 @@ pub mod runtime {
         "api",
         "builder",
         "channel",
+        "confinement",
         "desk",
         "errors",
         "execution",
@@ -53,6 +55,7 @@ pub mod runtime {
         "futures",
         "packages",
         "pickling",
+        "processor_time",
         "protocol",
         "reach",
         "session",

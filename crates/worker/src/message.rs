@@ -100,6 +100,7 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
         },
+        16 => FromWorker::Computed { beyond: fields.executions()? },
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };
     fields.end()?;
@@ -204,11 +205,11 @@ impl Fields {
     }
 
     fn optional_execution(&mut self) -> Result<Option<ExecutionId>> {
-        match self.next()? {
-            Argument::None => Ok(None),
-            Argument::Int(number) if number >= 0 => Ok(Some(ExecutionId(number as u64))),
-            _ => Err("an execution is not a number".into()),
-        }
+        optional_execution(self.next()?)
+    }
+
+    fn executions(&mut self) -> Result<Vec<Option<ExecutionId>>> {
+        self.list()?.into_iter().map(optional_execution).collect()
     }
 
     fn level(&mut self) -> Result<Level> {
@@ -264,6 +265,14 @@ fn step(value: Argument) -> Result<Step> {
     let step = Step { kind, name: fields.text()?, argument: fields.text()? };
     fields.end()?;
     Ok(step)
+}
+
+fn optional_execution(value: Argument) -> Result<Option<ExecutionId>> {
+    match value {
+        Argument::None => Ok(None),
+        Argument::Int(number) if number >= 0 => Ok(Some(ExecutionId(number as u64))),
+        _ => Err("an execution is not a number".into()),
+    }
 }
 
 fn text(value: Argument) -> Result<String> {

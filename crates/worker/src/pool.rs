@@ -11,8 +11,8 @@ use std::time::Duration;
 use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, RecordSink, SessionSpec,
-    Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, Forbidden, FromWorker, FunctionId, Needs, Preparing, RecordSink,
+    SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 use crate::interpreter::Knowledge;
@@ -23,7 +23,7 @@ use crate::process::{Process, Reading, printed};
 use crate::records::Records;
 use crate::transport::Socket;
 use crate::zygote::{Notice, Zygote};
-use crate::{resp2, sys, usage};
+use crate::{confinement, resp2, sys, usage};
 
 /// What a pool is made of.
 #[derive(Clone, Debug)]
@@ -594,16 +594,18 @@ impl Workers for Pool {
         let sites: Vec<String> =
             interpreter.map(|known| known.sites().collect()).unwrap_or_default();
         self.queue(worker, |to| {
-            to.tuple(5);
+            to.tuple(9);
             to.int(to_worker::SESSION);
             to.text(&spec.name);
             to.int(i64::try_from(spec.threads.max(1)).unwrap_or(i64::MAX));
-            match spec.memory_bytes_max {
-                Some(bytes) => to.int(i64::try_from(bytes).unwrap_or(i64::MAX)),
-                None => to.none(),
-            }
+            limit(to, spec.memory_bytes_max);
             to.list(sites.len());
             sites.iter().for_each(|site| to.text(site));
+            limit(to, spec.cpu_ms_max);
+            limit(to, spec.files_max);
+            to.list(spec.forbidden.len());
+            spec.forbidden.iter().for_each(|what| to.text(confinement::name(*what)));
+            to.bool(spec.short_errors);
         });
         worker
     }
@@ -768,6 +770,10 @@ impl Workers for Pool {
         self.remove(worker.0);
     }
 
+    fn can_forbid(&self, what: Forbidden) -> Result<(), String> {
+        confinement::is_available(what)
+    }
+
     fn usage(&self, worker: WorkerId) -> Option<Usage> {
         usage::usage(self.processes.get(&worker.0)?.pid?)
     }
@@ -787,6 +793,13 @@ impl Workers for Pool {
                 cpu_us: total.cpu_us + one.cpu_us,
             }
         })
+    }
+}
+
+fn limit(to: &mut Writer<'_>, limit: Option<u64>) {
+    match limit {
+        Some(number) => to.int(i64::try_from(number).unwrap_or(i64::MAX)),
+        None => to.none(),
     }
 }
 

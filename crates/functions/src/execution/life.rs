@@ -226,11 +226,8 @@ impl Engine {
 
 /// The limit's name comes before the traceback of the exception that carried it out.
 fn name_limit(execution: &mut Execution) {
-    let Some(stop @ (Stop::TimedOut { .. } | Stop::Overflowed { .. } | Stop::Held { .. })) =
-        execution.stop
-    else {
-        return;
-    };
+    // Who asked for it by RG.ABORTEXECUTION knows, and RedisGears' clients expect the bare exception.
+    let Some(stop) = execution.stop.filter(|stop| *stop != Stop::Asked) else { return };
     match execution.errors.first_mut() {
         Some(error) if error.starts_with(&stop.to_string()) => {}
         Some(error) => *error = format!("{stop}; {error}"),
@@ -307,7 +304,7 @@ mod tests {
     #[test]
     fn a_client_that_is_gone_is_not_answered_and_its_run_ends_all_the_same() {
         let mut stage = Stage::running(map(), "");
-        stage.engine.client_gone(CLIENT);
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
         stage.done(WORKER, 0, vec![]);
         assert_eq!(stage.replies(), [""; 0]);
         assert!(stage.engine.executions.is_empty());

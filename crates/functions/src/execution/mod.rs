@@ -95,8 +95,14 @@ pub(crate) struct Batch {
 pub(crate) enum Stop {
     Asked,
     TimedOut {
-        after_ms: i64,
+        after_ms: u64,
     },
+    /// It used too much processor time.
+    Computed {
+        max_ms: u64,
+    },
+    /// The client that waited for it is gone.
+    Deserted,
     /// Its results take more than function-results-bytes.
     Overflowed {
         bytes_max: u64,
@@ -118,6 +124,8 @@ impl Stop {
         match self {
             Stop::Asked => "RG.ABORTEXECUTION",
             Stop::TimedOut { .. } => "function-timeout-ms",
+            Stop::Computed { .. } => "function-cpu-ms",
+            Stop::Deserted => "function-kill-on-disconnect",
             Stop::Overflowed { .. } => "function-results-bytes",
             Stop::Held { .. } => "atomic-max-ms",
         }
@@ -140,6 +148,15 @@ impl std::fmt::Display for Stop {
                     "execution was stopped: the data was held longer than atomic-max-ms ({max_ms})"
                 )
             }
+            Stop::Computed { max_ms } => {
+                write!(
+                    f,
+                    "execution was stopped: it used more processor time than function-cpu-ms ({max_ms})"
+                )
+            }
+            Stop::Deserted => f.write_str(
+                "execution was stopped: its client is gone (function-kill-on-disconnect)",
+            ),
             Stop::TimedOut { after_ms } => {
                 write!(
                     f,

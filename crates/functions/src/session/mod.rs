@@ -3,6 +3,7 @@
 //! It begins with RG.PYEXECUTE and ends when neither a registration nor an execution needs it. A session whose process
 //! died gets a new one as long as it has registrations; they are re-created from what `register()` pickled.
 
+mod computing;
 mod needs;
 mod recovery;
 mod script;
@@ -11,12 +12,13 @@ mod time_events;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::commands::random_name;
-use crate::config::Key;
+use crate::config::{Key, Limits};
 use crate::engine::{Doors, Engine};
 use crate::host::ClientId;
 use crate::identifier::RegistrationNumber;
-use crate::worker::{ExecutionId, SessionSpec, WorkerId};
+use crate::worker::{ExecutionId, Forbidden, SessionSpec, WorkerId, Workers};
 
+use computing::Computing;
 pub(crate) use needs::needs_of;
 use recovery::Crashes;
 pub(crate) use recovery::as_traceback;
@@ -48,6 +50,9 @@ pub(crate) struct Session {
     pub(crate) unfinished: usize,
     /// Callbacks that its worker wants to have called from time to time.
     pub(crate) time_events: usize,
+    /// What its script was given instead of the server's.
+    pub(crate) limits: Limits,
+    pub(crate) computing: Computing,
     crashes: Crashes,
 }
 
@@ -90,6 +95,8 @@ pub(crate) struct Sessions {
     pub(crate) by_worker: HashMap<WorkerId, SessionNumber>,
     /// Those that clients can name.
     pub(crate) by_name: BTreeMap<String, SessionNumber>,
+    /// Some session has, or had.
+    pub(crate) have_limits_of_their_own: bool,
     started: u64,
 }
 
@@ -104,6 +111,7 @@ pub(crate) struct NewSession {
     pub(crate) client: Option<ClientId>,
     pub(crate) unblocking: bool,
     pub(crate) requirements: Vec<String>,
+    pub(crate) limits: Limits,
     pub(crate) code: Vec<u8>,
 }
 
@@ -146,7 +154,8 @@ impl Engine {
         if replaces.is_none() {
             self.sessions.by_name.insert(name.clone(), number);
         }
-        let worker = self.start_worker(doors, number, &name, interpreter);
+        self.sessions.have_limits_of_their_own |= !new.limits.is_empty();
+        let worker = self.start_worker(doors, number, &name, interpreter, &new.limits);
         let script = Script {
             client: new.client,
             unblocking: new.unblocking,
@@ -168,6 +177,8 @@ impl Engine {
             beside_queue: Vec::new(),
             unfinished: 0,
             time_events: 0,
+            limits: new.limits,
+            computing: Computing::default(),
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);
@@ -181,16 +192,47 @@ impl Engine {
         number: SessionNumber,
         name: &str,
         interpreter: usize,
+        limits: &Limits,
     ) -> WorkerId {
-        let memory = self.config.number(Key::FunctionMemoryBytes).unsigned_abs();
         let worker = doors.workers.start(&SessionSpec {
             name: name.into(),
             interpreter,
-            memory_bytes_max: (memory > 0).then_some(memory),
+            memory_bytes_max: self.config.limit_for(limits, Key::FunctionMemoryBytes),
             threads: self.config.size(Key::ExecutionThreads),
+            cpu_ms_max: self.config.limit_for(limits, Key::FunctionCpuMs),
+            files_max: self.config.limit_for(limits, Key::FunctionMaxFiles),
+            forbidden: self.forbidden(limits),
+            short_errors: !self.config.shows_tracebacks(),
         });
         self.sessions.by_worker.insert(worker, number);
         worker
+    }
+
+    fn forbidden(&self, limits: &Limits) -> Vec<Forbidden> {
+        let is_asked_for = |what: &Forbidden| {
+            let (key, word) = match what {
+                Forbidden::Processes => (Key::FunctionProcesses, "no"),
+                Forbidden::Network => (Key::FunctionNetwork, "no"),
+                Forbidden::Writing => (Key::FunctionFilesystem, "ro"),
+            };
+            self.config.is_for(limits, key, word)
+        };
+        Forbidden::ALL.into_iter().filter(is_asked_for).collect()
+    }
+
+    /// What is asked for but cannot be had is refused, never left out.
+    pub(crate) fn check_forbidden(
+        &self,
+        workers: &dyn Workers,
+        limits: &Limits,
+    ) -> Result<(), String> {
+        for what in self.forbidden(limits) {
+            let (option, value) = what.option();
+            workers.can_forbid(what).map_err(|why| {
+                as_traceback(&format!("script was not run: {option} {value} needs {why}"))
+            })?;
+        }
+        Ok(())
     }
 
     pub(crate) fn end_session_if_idle(&mut self, doors: &mut Doors, number: SessionNumber) {
