@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use resp::{Protocol, ReplyWriter};
 
 use crate::calls::FunctionCall;
+use crate::cascade::Cascade;
 use crate::config::{Config, Key, Limits};
 use crate::deadlines::Due;
 use crate::execution::{Execution, Status, Stop};
@@ -74,6 +75,7 @@ pub struct Engine {
     /// Calls that the host lets wait for their reply.
     pub(crate) waiting_calls: HashMap<(WorkerId, Token), Option<ExecutionId>>,
     pub(crate) causes: Causes,
+    pub(crate) cascade: Cascade,
     /// The keyspace event that is being handed in.
     pub(crate) happening: Option<Happening>,
     pub(crate) event_names: EventNames,
@@ -110,6 +112,7 @@ impl Engine {
             calls: VecDeque::new(),
             waiting_calls: HashMap::new(),
             causes: Causes::default(),
+            cascade: Cascade::default(),
             happening: None,
             event_names: EventNames::default(),
             concerned: Vec::new(),

@@ -16,7 +16,7 @@ use keyspace::{EventKind, Object, StringRef, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use resp::{Protocol, ReplyWriter, upgrade_nulls};
-use worker::{Change, Packages, Pool, PoolSpec};
+use worker::{Change, Environment, Packages, Pool, PoolSpec};
 
 use crate::client::{Pending, Slot};
 use crate::clients::INTERNAL;
@@ -29,9 +29,16 @@ use crate::spin::Spin;
 use crate::state::State;
 
 /// The server's parameters that are options of the engine, and their names there.
-const OPTIONS: [(&str, &str); 7] = [
+const OPTIONS: [(&str, &str); 14] = [
     ("atomic-max-ms", "atomic-max-ms"),
+    ("function-cascade-max", "function-cascade-max"),
+    ("function-cpu-ms", "function-cpu-ms"),
+    ("function-filesystem", "function-filesystem"),
+    ("function-kill-on-disconnect", "function-kill-on-disconnect"),
+    ("function-max-files", "function-max-files"),
     ("function-memory-bytes", "function-memory-bytes"),
+    ("function-network", "function-network"),
+    ("function-processes", "function-processes"),
     ("function-queue-max", "function-queue-max"),
     ("function-results-bytes", "function-results-bytes"),
     ("function-timeout-ms", "function-timeout-ms"),
@@ -94,7 +101,14 @@ impl Gears {
         }
         let packages =
             Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
-        let pool = Pool::new(PoolSpec { interpreters, warm, packages });
+        let mut environment = Environment::default();
+        if config.text("function-inherit-env") == "no" {
+            environment.keep_needed(std::env::vars_os());
+        }
+        for variable in config.lines("function-env") {
+            environment.set(variable);
+        }
+        let pool = Pool::new(PoolSpec { interpreters, warm, packages, environment });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
             interest: EventInterest::default(),
@@ -631,6 +645,9 @@ mod tests {
         let mut config = Config::default();
         for (name, value) in [
             ("atomic-max-ms", i64::MAX),
+            ("function-cascade-max", i64::MAX),
+            ("function-cpu-ms", i64::MAX),
+            ("function-max-files", 0),
             ("function-memory-bytes", i64::MAX),
             ("function-queue-max", 1),
             ("function-results-bytes", 0),

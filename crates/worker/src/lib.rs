@@ -4,6 +4,7 @@
 //! messages both ways. It owns no thread and no event loop; its host watches the descriptors it names.
 
 mod confinement;
+mod environment;
 mod frame;
 mod installer;
 mod interpreter;
@@ -20,6 +21,7 @@ mod transport;
 mod usage;
 mod zygote;
 
+pub use environment::Environment;
 pub use pool::{Change, Interest, Pool, PoolSpec};
 pub use preparation::Packages;
 

@@ -15,6 +15,7 @@ use functions::worker::{
     SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
+use crate::environment::Environment;
 use crate::interpreter::Knowledge;
 use crate::marshal::Writer;
 use crate::message::to_worker;
@@ -33,6 +34,7 @@ pub struct PoolSpec {
     /// Idle processes kept ready for each interpreter that is in use.
     pub warm: usize,
     pub packages: Packages,
+    pub environment: Environment,
 }
 
 /// Worker processes and the descriptors to them. Nothing here blocks, but [`Pool::wait_one`].
@@ -483,7 +485,7 @@ impl Pool {
     fn fork(&mut self, index: usize) -> io::Result<u64> {
         let interpreter = self.spec.interpreters.get(index).ok_or(io::ErrorKind::NotFound)?;
         if self.homes[index].zygote.is_none() {
-            let zygote = Zygote::start(interpreter).map_err(|error| {
+            let zygote = Zygote::start(interpreter, &self.spec.environment).map_err(|error| {
                 let text = format!("cannot start '{}': {error}", interpreter.display());
                 io::Error::new(error.kind(), text)
             })?;

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::environment::Environment;
 use crate::log_lines::LogLines;
 use crate::marshal::{Names, Writer};
 use crate::{runtime, sys};
@@ -35,18 +36,20 @@ pub(crate) enum Notice {
 }
 
 impl Zygote {
-    pub(crate) fn start(interpreter: &OsStr) -> io::Result<Self> {
+    pub(crate) fn start(interpreter: &OsStr, environment: &Environment) -> io::Result<Self> {
         let (control, theirs) = sys::packet_pair()?;
         let (output, write_end) = io::pipe()?;
         sys::set_nonblocking(output.as_fd())?;
         // Isolated: neither the environment nor the working directory decides what `import` finds; installed
         // packages stay importable. UTF-8 whatever the locale says.
-        let child = Command::new(interpreter)
+        let mut command = Command::new(interpreter);
+        command
             .args(["-I", "-X", "utf8", "-c", runtime::STUB, "mainspring-workers"])
             .stdin(Stdio::from(theirs))
             .stdout(write_end.try_clone()?)
-            .stderr(write_end)
-            .spawn()?;
+            .stderr(write_end);
+        environment.give_to(&mut command);
+        let child = command.spawn()?;
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
         // These fail when it has ended already. The end of the control socket tells so, and its output why.
         let _ = sys::send_packet(zygote.control.as_fd(), runtime::BOOT.as_bytes(), &[]);

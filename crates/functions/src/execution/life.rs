@@ -10,7 +10,13 @@ use crate::worker::ExecutionId;
 
 impl Engine {
     /// `is_listed`: it counts for MaxExecutions. Those that vanish with their reply do not.
-    pub(crate) fn add_execution(&mut self, id: ExecutionId, execution: Execution, is_listed: bool) {
+    pub(crate) fn add_execution(
+        &mut self,
+        id: ExecutionId,
+        mut execution: Execution,
+        is_listed: bool,
+    ) {
+        execution.links = self.cascade.links();
         let session = self.sessions.by_number.get_mut(&execution.session);
         session.expect("executions belong to sessions that are there").unfinished += 1;
         self.executions.insert(id, execution);

@@ -200,6 +200,8 @@ pub(crate) struct Execution {
     pub(crate) stop: Option<Stop>,
     /// MaxExecutions pushed it out of the list: it goes as soon as it is over.
     pub(crate) evicted: bool,
+    /// How many executions have led to it.
+    pub(crate) links: u32,
     /// When a thread took it up, on the host's monotonic clock.
     pub(crate) started_us: Option<u64>,
     pub(crate) total_us: u64,
@@ -228,6 +230,7 @@ impl Execution {
             errors: Vec::new(),
             stop: None,
             evicted: false,
+            links: 0,
             started_us: None,
             total_us: 0,
             read_us: 0,

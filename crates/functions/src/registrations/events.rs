@@ -143,7 +143,10 @@ impl Engine {
                 let by_command = keys.commands.as_ref().is_none_or(|names| {
                     cause.is_some_and(|cause| self.causes.is_command(cause, names))
                 });
-                if by_command && keys.wants(doors.host, event, key) {
+                if by_command
+                    && keys.wants(doors.host, event, key)
+                    && !self.ends_cascade(number, event, key)
+                {
                     let event = self.event_names.number(event);
                     // A full queue has counted the event as aborted, and its reason is the last error.
                     let _queued = self.enqueue(number, Input::Event { key: key.into(), event });

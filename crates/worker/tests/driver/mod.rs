@@ -10,7 +10,7 @@ use functions::plan::{Argument, Plan};
 use functions::worker::{
     ExecutionId, FromWorker, FunctionId, SessionSpec, Token, WorkerId, Workers,
 };
-use worker::{Change, Packages, Pool, PoolSpec};
+use worker::{Change, Environment, Packages, Pool, PoolSpec};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -42,7 +42,12 @@ impl Driver {
 
     pub(crate) fn installing(interpreters: Vec<OsString>, packages: Packages) -> Self {
         Driver {
-            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages }),
+            pool: Pool::new(PoolSpec {
+                interpreters,
+                warm: 2,
+                packages,
+                environment: Environment::default(),
+            }),
             tokens: BTreeSet::new(),
             mail: VecDeque::new(),
             printed: Vec::new(),
