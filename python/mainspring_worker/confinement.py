@@ -7,6 +7,7 @@ It holds what functions do by themselves, in whatever language. It is no wall ar
 the rights of the server's user, over its other processes for one.
 """
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -139,12 +140,11 @@ def own_directory(pid):
 
 def remove_own_directory(pid):
     """By the zygote, when the process has ended; or by the next one, should the zygote have been killed before."""
-    path = own_directory(pid)
-    try:
+    # It is mostly not there; and there may be no place for it at all.
+    with contextlib.suppress(OSError):
+        path = own_directory(pid)
         if os.lstat(path).st_uid == os.geteuid():
             shutil.rmtree(path, ignore_errors=True)
-    except FileNotFoundError:
-        pass
 
 
 def writing_rules():

@@ -23,9 +23,13 @@ for _exception, _name in ((GearsError, "error"), (GearsForceStopped, "forcestopp
 
 # PythonAttemptTraceback 0: without the traceback.
 is_short = False
+# Is told of every error whose text is made: the server's log.
+note = None
 
 
 def error_text(error):
+    if note is not None:
+        note(error)
     if isinstance(error, GearsFlatError):
         return str(error)
     if is_short:

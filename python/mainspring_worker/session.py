@@ -8,7 +8,7 @@ from collections import deque
 from queue import SimpleQueue
 from weakref import WeakValueDictionary
 
-from . import api, builder, channel, confinement, desk, errors, packages, pickling, processor_time, values
+from . import api, builder, channel, confinement, desk, error_log, errors, packages, pickling, processor_time, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -23,6 +23,7 @@ from .protocol import (
     INVOKE_INSIDE,
     LOAD,
     LOADED,
+    LOG,
     OPEN,
     REGISTER,
     REGISTER_TIME_EVENT,
@@ -128,6 +129,7 @@ class Session:
         # Why nothing may run here.
         self.refusal = None
         self.meter = None
+        self.error_log = error_log.ErrorLog(self.log_line)
         desk.on_tick = self.look_around
 
     def dispatch(self, messages):
@@ -173,6 +175,7 @@ class Session:
     def begin(self, name, threads, memory_bytes_max, sites, cpu_ms_max, files_max, forbidden, short_errors):
         self.name = name
         errors.is_short = short_errors
+        errors.note = self.error_log.add
         if sites and "cloudpickle" in packages.use(sites):
             api.offer_cloudpickle(sys.modules["__main__"].__dict__, self.globals)
         self.desk.limit = threads
@@ -211,7 +214,9 @@ class Session:
             try:
                 if body.aborted:
                     raise GearsForceStopped
-                exec(compile(code, "<string>", "exec"), self.globals)
+                compiled = compile(code, "<string>", "exec")
+                self.error_log.know(code, compiled)
+                exec(compiled, self.globals)
             except BaseException as error:
                 raised = error
         except GearsForceStopped as error:
@@ -424,6 +429,9 @@ class Session:
             body.aborted = True
             self.desk.interrupt(body)
             self.desk.wake_watcher()
+
+    def log_line(self, line):
+        self.desk.say((LOG, "warning", "%s: %s" % (self.name, line)))
 
     def is_over(self, execution):
         return execution is not self.body and self.executions.get(execution.number) is not execution

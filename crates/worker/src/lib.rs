@@ -51,6 +51,7 @@ pub mod runtime {
         "channel",
         "confinement",
         "desk",
+        "error_log",
         "errors",
         "execution",
         "forced_stop",

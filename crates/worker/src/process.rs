@@ -113,7 +113,8 @@ impl Process {
                 Ok(length) => {
                     share += length;
                     self.inbox.extend(&scratch[..length]);
-                    if let Err(Unexpected(why)) = deliver(&mut self.inbox, yield_) {
+                    if let Err(Unexpected(why)) = deliver(&mut self.inbox, &mut self.lines, yield_)
+                    {
                         return Reading::Broken(why);
                     }
                     // A short read has emptied the socket: asking again would only cost a system call.
@@ -174,7 +175,11 @@ pub(crate) fn printed(message: String) -> FromWorker {
     FromWorker::Log { level: Level::Notice, message }
 }
 
-fn deliver(inbox: &mut Inbox, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
+fn deliver(
+    inbox: &mut Inbox,
+    lines: &mut LogLines,
+    yield_: &mut dyn FnMut(FromWorker),
+) -> Result<(), Unexpected> {
     loop {
         let frame = inbox
             .next_frame()
@@ -182,7 +187,11 @@ fn deliver(inbox: &mut Inbox, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), 
         let Some(body) = frame else { return Ok(()) };
         let body = marshal::read(body).map_err(|malformed| Unexpected(malformed.to_string()))?;
         for message in message::messages(body)? {
-            yield_(message::from_worker(message)?);
+            match message::from_worker(message)? {
+                // A function that logs for ever must not fill the disk any more than one that prints.
+                FromWorker::Log { message, .. } if !lines.admits(message.len()) => {}
+                message => yield_(message),
+            }
         }
     }
 }
