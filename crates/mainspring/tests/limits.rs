@@ -459,7 +459,9 @@ GB('CommandReader').map(outer).register(trigger='ratio')";
 fn log_is_no_way_to_fill_a_disk() {
     let stand = Stand::start(&[]);
     let mut client = stand.client();
-    let noise = "for i in range(20000): log('noise ' + 'x' * 100)";
+    let noise = "
+for i in range(20000): log('noise ' + 'x' * 100)
+GB('CommandReader').register(trigger='stays')";
     assert_eq!(say(&mut client, &["RG.PYEXECUTE", noise]), "OK");
     eventually("what is left out is counted", || {
         stand.server.log().contains("more lines were printed and dropped")
