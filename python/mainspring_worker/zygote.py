@@ -30,7 +30,7 @@ except ImportError:
     pass
 
 from . import api, confinement, session
-from .forced_stop import die_with_parent, name_process
+from .forced_stop import adopt_orphans, die_with_parent, name_process
 
 
 def serve(control):
@@ -46,6 +46,7 @@ def serve(control):
     # Not a kill: what the workers have started themselves has to go, too.
     signal.signal(signal.SIGTERM, lambda number, frame: end(children))
     die_with_parent(server, by=signal.SIGTERM)
+    adopt_orphans()
     name_process("mainspring-py")
 
     woken, wake = os.pipe()
@@ -79,12 +80,41 @@ def serve(control):
             end(children)
 
 
+# How long the end may take for what workers leave behind. The server waits a little longer.
+END_S = 0.02
+
+
 def end(children):
     for pid in children:
         kill_group(pid)
-    for pid in children:
+    until = time.monotonic() + END_S
+    workers = list(children)
+    while time.monotonic() < until:
+        try:
+            while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
+                pass
+        except ChildProcessError:
+            break
+        kill_strays(())
+        time.sleep(0.001)
+    for pid in workers:
         confinement.remove_own_directory(pid)
     os._exit(0)
+
+
+def kill_strays(workers):
+    """A process that left its worker's group, as daemons do, becomes ours when its worker ends, for workers adopt orphans
+    as we do. So a child of ours that is no worker belongs to nobody. Its own children come to us when it ends."""
+    try:
+        with open("/proc/self/task/%d/children" % os.getpid()) as pids:
+            strays = [int(pid) for pid in pids.read().split()]
+    except OSError:
+        # Not every kernel has this file.
+        return
+    for pid in strays:
+        if pid not in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def kill_group(pid):
@@ -130,9 +160,12 @@ def recv_fds(control):
 
 
 def reap(children, notices):
-    while children:
+    while True:
         # Its group goes first: afterwards its number may be a stranger's.
-        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
         if ended is None:
             return
         kill_group(ended.si_pid)
@@ -141,6 +174,7 @@ def reap(children, notices):
         number = children.pop(pid, None)
         if number is not None:
             notices.append(b"exited %d %d" % (number, status))
+        kill_strays(children)
 
 
 def fork(control, fds):
@@ -153,6 +187,7 @@ def fork(control, fds):
     try:
         die_with_parent(zygote)
         os.setsid()
+        adopt_orphans()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -2,9 +2,10 @@
 
 mod stand;
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use stand::{Stand, descendants, eventually, say};
+use stand::{Stand, descendants, eventually, is_alive, say};
 use test_support::{Client, Received};
 
 /// A limit, a script that goes beyond it, and what the error says.
@@ -491,4 +492,55 @@ fn a_chain_of_functions_ends_where_it_is_told_to() {
         assert!(figures.contains(figure), "{figures}");
     }
     stand.finish();
+}
+
+/// Starts processes that leave their worker's group, and gives their numbers.
+fn daemons(client: &mut Client) -> Vec<u32> {
+    let script = "
+import os, subprocess
+def keep(pid): execute('RPUSH', 'daemons', pid)
+keep(subprocess.Popen(['sleep', '1000'], start_new_session=True).pid)
+reading, writing = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.setsid()
+        os.write(writing, b'%d ' % os.getpid())
+        child = os.fork()
+        if child: os.write(writing, b'%d ' % child)
+        os.execvp('sleep', ['sleep', '1000'])
+    os._exit(0)
+pids = b''
+while pids.count(b' ') < 2: pids += os.read(reading, 100)
+for pid in pids.split(): keep(pid)
+GB('CommandReader').register(trigger='stays')";
+    assert_eq!(say(client, &["RG.PYEXECUTE", script, "ID", "daemons"]), "OK");
+    let pids = say(client, &["LRANGE", "daemons", "0", "-1"]);
+    let pids: Vec<u32> = pids.split('"').filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(pids.len(), 3);
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    pids
+}
+
+#[test]
+fn whatever_a_session_has_started_ends_with_it() {
+    let stand = Stand::start(&[]);
+    let mut client = stand.client();
+    let pids = daemons(&mut client);
+    let dump = say(&mut client, &["RG.DUMPREGISTRATIONS"]);
+    say(&mut client, &["RG.UNREGISTER", dump.split('"').nth(3).unwrap()]);
+    eventually("all of it has ended", || pids.iter().all(|pid| !is_alive(*pid)));
+    stand.finish();
+}
+
+#[test]
+fn whatever_a_session_has_started_ends_with_the_server_however_that_ends() {
+    for signal in ["TERM", "KILL"] {
+        let mut stand = Stand::start(&[]);
+        let pids = daemons(&mut stand.client());
+        stand.stop_probing();
+        let server = stand.server.pid().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &server]).status().unwrap().success());
+        eventually("all of it has ended", || pids.iter().all(|pid| !is_alive(*pid)));
+    }
 }
