@@ -36,6 +36,12 @@ pub(crate) enum Key {
     FunctionCascadeMax,
 }
 
+impl Key {
+    pub(crate) fn name(self) -> &'static str {
+        OPTIONS[self as usize].name
+    }
+}
+
 /// Options that a session may have otherwise than the server: RG.PYEXECUTE's LIMIT.
 const OF_SESSIONS: [Key; 8] = [
     Key::FunctionTimeoutMs,

@@ -73,15 +73,14 @@ impl Engine {
 
     /// How soon the limits are to be looked at; `None` while there are none.
     fn limits_interval_ms(&self) -> Option<i64> {
-        let none = Limits::default();
-        let own = self.sessions.by_number.values().map(|session| &session.limits);
-        let all = own.filter(|_| self.sessions.have_limits_of_their_own).chain([&none]);
-        let least_ms = all.filter_map(|limits| {
-            let timeout_ms = self.config.limit_for(limits, Key::FunctionTimeoutMs);
-            let cpu_ms = self.config.limit_for(limits, Key::FunctionCpuMs);
-            timeout_ms.into_iter().chain(cpu_ms).min()
+        let of_all = self.config.limit_for(&Limits::default(), Key::FunctionTimeoutMs);
+        let sessions = self.sessions.by_number.values().filter(|_| self.sessions.differ);
+        let of_each = sessions.flat_map(|session| {
+            let timeout_ms = self.config.limit_for(&session.limits, Key::FunctionTimeoutMs);
+            timeout_ms.into_iter().chain(session.computing.max_ms)
         });
-        let least_ms = i64::try_from(least_ms.min()?).unwrap_or(i64::MAX);
+        let least_ms = of_each.chain(of_all).min()?;
+        let least_ms = i64::try_from(least_ms).unwrap_or(i64::MAX);
         Some(least_ms.clamp(*LIMIT_CHECK_MS.start(), *LIMIT_CHECK_MS.end()))
     }
 
@@ -97,59 +96,55 @@ impl Engine {
         let mut anything_runs = false;
         for (number, session) in &mut self.sessions.by_number {
             let timeout_ms = self.config.limit_for(&session.limits, Key::FunctionTimeoutMs);
+            // The limit that it is beyond.
             let late = |started_us: u64| {
-                let timeout_ms = timeout_ms?;
-                let is_late = now_us.saturating_sub(started_us) >= timeout_ms.saturating_mul(1000);
-                is_late.then_some(Stop::TimedOut { after_ms: timeout_ms })
+                let took_us = now_us.saturating_sub(started_us);
+                timeout_ms.filter(|timeout_ms| took_us >= timeout_ms.saturating_mul(1000))
             };
             let mut runs = false;
             if let Some(script) = &session.script {
                 runs = true;
-                if script.stop.is_none()
-                    && let Some(stop) = late(script.started_us)
-                {
-                    late_scripts.push((*number, stop));
+                if script.stop.is_none() {
+                    late_scripts.extend(late(script.started_us).map(|max_ms| (*number, max_ms)));
                 }
             }
             if let Process::Loading { since_us, .. } = session.process {
                 anything_runs = true;
-                late_loads.extend(late(since_us).map(|_| (*number, timeout_ms)));
+                late_loads.extend(late(since_us).map(|max_ms| (*number, max_ms)));
             }
             for id in session.order.iter().take(threads).chain(&session.beside_queue) {
                 runs = true;
                 let execution = &self.executions[id];
-                if execution.stop.is_none()
-                    && let Some(stop) = execution.started_us.and_then(late)
-                {
-                    late_executions.push((*id, stop));
+                if execution.stop.is_none() {
+                    let late = execution.started_us.and_then(late);
+                    late_executions.extend(late.map(|max_ms| (*id, max_ms)));
                 }
             }
             anything_runs |= runs;
 
             // A worker that has used so much and said nothing cannot look after itself: foreign code has its interpreter.
-            session.computing.runs(runs);
-            if let Some(max_ms) = self.config.limit_for(&session.limits, Key::FunctionCpuMs)
-                && runs
+            if !runs {
+                session.computing.rests();
+            } else if let Some(max_ms) = session.computing.max_ms
                 && let Process::Running(worker) = session.process
                 && let Some(usage) = doors.workers.usage(worker)
-                && session.computing.is_deaf(usage.cpu_us, max_ms)
+                && session.computing.is_deaf(usage.cpu_us)
             {
                 deaf.push((*number, max_ms));
             }
         }
 
-        for (number, stop) in late_scripts {
-            self.stop_script(doors, number, stop);
+        for (number, after_ms) in late_scripts {
+            self.stop_script(doors, number, Stop::TimedOut { after_ms });
         }
-        for (number, timeout_ms) in late_loads {
-            let timeout_ms = timeout_ms.unwrap_or_default();
+        for (number, max_ms) in late_loads {
             let cause = format!(
-                "worker was killed: functions took to be restored longer than function-timeout-ms ({timeout_ms})"
+                "worker was killed: functions took to be restored longer than function-timeout-ms ({max_ms})"
             );
             self.kill_worker(doors, number, &cause);
         }
-        for (id, stop) in late_executions {
-            self.stop(doors, id, stop);
+        for (id, after_ms) in late_executions {
+            self.stop(doors, id, Stop::TimedOut { after_ms });
         }
         for (number, max_ms) in deaf {
             let cause = format!(
@@ -170,10 +165,8 @@ impl Engine {
         beyond: Vec<Option<ExecutionId>>,
     ) {
         let Some(session) = self.sessions.by_number.get_mut(&number) else { return };
-        session.computing.heard();
-        let Some(max_ms) = self.config.limit_for(&session.limits, Key::FunctionCpuMs) else {
-            return;
-        };
+        session.computing.rests();
+        let Some(max_ms) = session.computing.max_ms else { return };
         let stop = Stop::Computed { max_ms };
         for execution in beyond {
             let is_its_own =
@@ -272,7 +265,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use crate::plan::StepKind;
-    use crate::testing::{CLIENT, Stage, WORKER, id, plan};
+    use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
     use crate::worker::{ExecutionId, FromWorker, WorkerId};
 
     const MAP: &[StepKind] = &[StepKind::Map];
@@ -398,15 +391,20 @@ mod tests {
         assert_eq!(stage.sent(), ["abort script w0"]);
     }
 
-    fn with_processor_time(stage: &mut Stage) {
+    fn with_processor_time() -> Stage {
+        let mut stage = Stage::new();
         stage.command("RG.CONFIGSET function-timeout-ms 0");
-        assert_eq!(stage.command("RG.CONFIGSET function-cpu-ms 200"), "*1|+OK|");
+        stage.command("RG.PYEXECUTE code LIMIT function-cpu-ms 200");
+        stage.register(WORKER, 0, plan("CommandReader", MAP), &[("trigger", text("t"))]);
+        stage.script_done(WORKER);
+        stage.replies();
+        stage.sent();
+        stage
     }
 
     #[test]
     fn an_execution_that_computes_too_much_is_asked_to_stop_and_says_why() {
-        let mut stage = Stage::with_trigger();
-        with_processor_time(&mut stage);
+        let mut stage = with_processor_time();
         stage.command("RG.TRIGGER t");
         stage.sent();
         let beyond = vec![Some(ExecutionId(1)), Some(ExecutionId(77)), None];
@@ -419,9 +417,8 @@ mod tests {
 
     #[test]
     fn a_worker_that_computes_and_cannot_look_after_itself_is_ended() {
-        let mut stage = Stage::with_trigger();
+        let mut stage = with_processor_time();
         stage.at(100);
-        with_processor_time(&mut stage);
         stage.command("RG.TRIGGER t");
         stage.sent();
         stage.workers.cpu_us = 5_000_000;

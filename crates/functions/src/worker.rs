@@ -56,15 +56,6 @@ pub enum Forbidden {
 
 impl Forbidden {
     pub const ALL: [Forbidden; 3] = [Forbidden::Processes, Forbidden::Network, Forbidden::Writing];
-
-    /// The option that asks for it, and its value.
-    pub fn option(self) -> (&'static str, &'static str) {
-        match self {
-            Forbidden::Processes => ("function-processes", "no"),
-            Forbidden::Network => ("function-network", "no"),
-            Forbidden::Writing => ("function-filesystem", "ro"),
-        }
-    }
 }
 
 /// Takes records while a batch is filled; the worker's implementation writes them straight into its wire format.
@@ -212,10 +203,9 @@ pub trait Workers {
     /// Ends a session: its process gets SIGKILL and is reaped. Idempotent.
     fn kill(&mut self, worker: WorkerId);
 
-    /// Whether the system can enforce this; otherwise why not.
-    fn can_forbid(&self, what: Forbidden) -> Result<(), String> {
-        let (option, value) = what.option();
-        Err(format!("these workers know no {option} {value}"))
+    /// Whether the system can enforce this; otherwise what it lacks.
+    fn can_forbid(&self, _: Forbidden) -> Result<(), String> {
+        Err("workers that can be confined".into())
     }
 
     /// Process figures for INFO and statistics; `None` once the process is gone.

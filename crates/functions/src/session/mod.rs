@@ -27,6 +27,13 @@ use script::Script;
 /// Invocations that a worker has at once. More make no larger group commits, and what waits here can still be aborted.
 const WINDOW: usize = 512;
 
+/// Which options, with which words, keep a session's process from what.
+const FORBIDDING: [(Key, &str, Forbidden); 3] = [
+    (Key::FunctionProcesses, "no", Forbidden::Processes),
+    (Key::FunctionNetwork, "no", Forbidden::Network),
+    (Key::FunctionFilesystem, "ro", Forbidden::Writing),
+];
+
 /// A session's number; never used again, while names may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SessionNumber(pub(crate) u64);
@@ -95,8 +102,8 @@ pub(crate) struct Sessions {
     pub(crate) by_worker: HashMap<WorkerId, SessionNumber>,
     /// Those that clients can name.
     pub(crate) by_name: BTreeMap<String, SessionNumber>,
-    /// Some session has, or had.
-    pub(crate) have_limits_of_their_own: bool,
+    /// Not the same limits hold for all, or did not.
+    pub(crate) differ: bool,
     started: u64,
 }
 
@@ -154,8 +161,7 @@ impl Engine {
         if replaces.is_none() {
             self.sessions.by_name.insert(name.clone(), number);
         }
-        self.sessions.have_limits_of_their_own |= !new.limits.is_empty();
-        let worker = self.start_worker(doors, number, &name, interpreter, &new.limits);
+        let (worker, computing) = self.start_worker(doors, number, &name, interpreter, &new.limits);
         let script = Script {
             client: new.client,
             unblocking: new.unblocking,
@@ -178,7 +184,7 @@ impl Engine {
             unfinished: 0,
             time_events: 0,
             limits: new.limits,
-            computing: Computing::default(),
+            computing,
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);
@@ -193,31 +199,25 @@ impl Engine {
         name: &str,
         interpreter: usize,
         limits: &Limits,
-    ) -> WorkerId {
+    ) -> (WorkerId, Computing) {
+        let cpu_ms_max = self.config.limit_for(limits, Key::FunctionCpuMs);
         let worker = doors.workers.start(&SessionSpec {
             name: name.into(),
             interpreter,
             memory_bytes_max: self.config.limit_for(limits, Key::FunctionMemoryBytes),
             threads: self.config.size(Key::ExecutionThreads),
-            cpu_ms_max: self.config.limit_for(limits, Key::FunctionCpuMs),
+            cpu_ms_max,
             files_max: self.config.limit_for(limits, Key::FunctionMaxFiles),
-            forbidden: self.forbidden(limits),
+            forbidden: FORBIDDING
+                .iter()
+                .filter(|(key, word, _)| self.config.is_for(limits, *key, word))
+                .map(|(_, _, what)| *what)
+                .collect(),
             short_errors: !self.config.shows_tracebacks(),
         });
         self.sessions.by_worker.insert(worker, number);
-        worker
-    }
-
-    fn forbidden(&self, limits: &Limits) -> Vec<Forbidden> {
-        let is_asked_for = |what: &Forbidden| {
-            let (key, word) = match what {
-                Forbidden::Processes => (Key::FunctionProcesses, "no"),
-                Forbidden::Network => (Key::FunctionNetwork, "no"),
-                Forbidden::Writing => (Key::FunctionFilesystem, "ro"),
-            };
-            self.config.is_for(limits, key, word)
-        };
-        Forbidden::ALL.into_iter().filter(is_asked_for).collect()
+        self.sessions.differ |= cpu_ms_max.is_some() || !limits.is_empty();
+        (worker, Computing::new(cpu_ms_max))
     }
 
     /// What is asked for but cannot be had is refused, never left out.
@@ -226,11 +226,16 @@ impl Engine {
         workers: &dyn Workers,
         limits: &Limits,
     ) -> Result<(), String> {
-        for what in self.forbidden(limits) {
-            let (option, value) = what.option();
-            workers.can_forbid(what).map_err(|why| {
-                as_traceback(&format!("script was not run: {option} {value} needs {why}"))
-            })?;
+        for (key, word, what) in FORBIDDING {
+            if self.config.is_for(limits, key, word) {
+                let refusal = |lacks: String| {
+                    as_traceback(&format!(
+                        "script was not run: {} {word} needs {lacks}",
+                        key.name()
+                    ))
+                };
+                workers.can_forbid(what).map_err(refusal)?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The death of a session's process: what ran in it fails, what is registered lives on in another one.
 
-use super::{Computing, Process, Session, SessionNumber};
+use super::{Process, Session, SessionNumber};
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::execution::Status;
@@ -102,10 +102,10 @@ impl Engine {
         let name = session.name.clone();
         let interpreter = session.interpreter;
         let limits = session.limits.clone();
-        let worker = self.start_worker(doors, number, &name, interpreter, &limits);
+        let (worker, computing) = self.start_worker(doors, number, &name, interpreter, &limits);
         let since_us = doors.host.monotonic_us();
         let session = self.sessions.by_number.get_mut(&number).expect("it was there");
-        session.computing = Computing::default();
+        session.computing = computing;
         session.process = Process::Loading { worker, since_us };
         let functions: Vec<(FunctionId, &[u8])> = session
             .registrations
