@@ -27,8 +27,10 @@ RET_ERRNO = 0x00050000
 RET_ALLOW = 0x7FFF0000
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 # Where the kernel shows them to a filter.
-CALL_AT, MACHINE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
+CALL_AT, MACHINE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT = 0, 4, 16, 24
 CLONE_THREAD = 0x00010000
+# Operations of ioctl that change a file's flags, and need no right to write to it.
+FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR = 0x40086602, 0x401C5820
 
 # Ways around: into other processes, into other descriptors, around the filter, around the paths.
 ALWAYS = (
@@ -47,7 +49,7 @@ MACHINES = {
     "x86_64": (
         0xC000003E,
         dict(
-            seccomp=317, socket=41, clone=56, clone3=435, fork=57, vfork=58, execve=59, execveat=322, ptrace=101,
+            seccomp=317, ioctl=16, socket=41, clone=56, clone3=435, fork=57, vfork=58, execve=59, execveat=322, ptrace=101,
             process_vm_readv=310, process_vm_writev=311, pidfd_getfd=438, io_uring_setup=425, bpf=321, mount=165,
             umount2=166, pivot_root=155, move_mount=429, fsopen=430, open_tree=428, mount_setattr=442, setns=308,
             unshare=272, init_module=175, finit_module=313, kexec_load=246, kexec_file_load=320, open_by_handle_at=304,
@@ -59,7 +61,7 @@ MACHINES = {
     "aarch64": (
         0xC00000B7,
         dict(
-            seccomp=277, socket=198, clone=220, clone3=435, execve=221, execveat=281, ptrace=117, process_vm_readv=270,
+            seccomp=277, ioctl=29, socket=198, clone=220, clone3=435, execve=221, execveat=281, ptrace=117, process_vm_readv=270,
             process_vm_writev=271, pidfd_getfd=438, io_uring_setup=425, bpf=280, mount=40, umount2=39, pivot_root=41,
             move_mount=429, fsopen=430, open_tree=428, mount_setattr=442, setns=268, unshare=97, init_module=105,
             finit_module=273, kexec_load=104, kexec_file_load=294, open_by_handle_at=265, swapon=224, acct=89, fchmod=52,
@@ -74,8 +76,8 @@ SECOND_GUISE = 0x40000000
 # Landlock has the same numbers on every machine.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 WRITE_FILE, TRUNCATE = 1 << 1, 1 << 14
-# Everything but reading and executing: writing, removing, making, moving, truncating.
-CHANGES = WRITE_FILE | 0b1111_1111_1111_0000
+# Everything that its version 3 knows but reading and executing: writing, removing, making, moving, truncating.
+CHANGES = WRITE_FILE | 0b0111_1111_1111_0000
 LANDLOCK_ABI_MIN = 3
 # What is written to without a trace.
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
@@ -197,6 +199,14 @@ def program(machine, forbidden):
         refuse(["socket"], EACCES)
     if "writing" in forbidden:
         refuse(ATTRIBUTES, EPERM)
+        filtered += [
+            (JUMP_EQUAL, 0, 5, numbers["ioctl"]),
+            (LOAD, 0, 0, SECOND_ARGUMENT_AT),
+            (JUMP_EQUAL, 1, 0, FS_IOC_SETFLAGS),
+            (JUMP_EQUAL, 0, 1, FS_IOC_FSSETXATTR),
+            (RETURN, 0, 0, RET_ERRNO | EPERM),
+            (LOAD, 0, 0, CALL_AT),
+        ]
     if "processes" in forbidden:
         refuse(STARTING, EPERM)
         # Its flags are behind a pointer. Without it the C library makes threads with clone.

@@ -159,6 +159,7 @@ fn a_session_that_may_not_write_reads_everything_and_writes_to_its_own_directory
             format!("import os\nos.mkfifo('{here}/p')"),
             format!("import os\nos.chmod('{file}', 0o777)"),
             format!("import os\nos.utime('{file}')"),
+            format!("import fcntl\nfcntl.ioctl(open('{file}'), 0x40086602, b'\\0' * 8)"),
             format!(
                 "import threading\nerrors = []\ndef write():\n    try: open('{file}', 'w')\n    except OSError as e: errors.append(e)\nt = threading.Thread(target=write)\nt.start(); t.join()\nraise errors[0]"
             ),
@@ -455,6 +456,10 @@ GB('CommandReader').map(outer).register(trigger='ratio')";
         log.contains("inner:     exec('1/0')") && log.contains("inner: ZeroDivisionError")
     });
     assert!(!stand.server.log().contains("inner:     def fail"));
+    // What a client compiled elsewhere, and pickled, names its own file.
+    let script = "exec(compile('def fail(r): return 1/0', '/client/wheels.py', 'exec'))\nGB('ShardsIDReader').map(fail).run()";
+    let said = say(&mut client, &["RG.PYEXECUTE", script]);
+    assert!(said.contains(r#"File \"/client/wheels.py\", line 1, in fail"#), "{said}");
     let said = say(&mut client, &["RG.PYEXECUTE", "x = (", "ID", "broken"]);
     assert!(said.contains("SyntaxError"), "{said}");
     eventually("so is a script that is none", || {
