@@ -35,13 +35,14 @@ FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR = 0x40086602, 0x401C5820
 # Ways around: into other processes, into other descriptors, around the filter, around the paths.
 ALWAYS = (
     "ptrace process_vm_readv process_vm_writev pidfd_getfd io_uring_setup bpf mount umount2 pivot_root move_mount fsopen "
-    "open_tree mount_setattr setns unshare init_module finit_module kexec_load kexec_file_load open_by_handle_at swapon acct"
+    "open_tree open_tree_attr mount_setattr setns unshare init_module finit_module kexec_load kexec_file_load "
+    "open_by_handle_at swapon acct"
 ).split()
 STARTING = "fork vfork execve execveat".split()
 # Landlock does not know of these.
 ATTRIBUTES = (
     "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat setxattr lsetxattr fsetxattr setxattrat removexattr "
-    "lremovexattr fremovexattr removexattrat utime utimes futimesat utimensat"
+    "lremovexattr fremovexattr removexattrat file_setattr utime utimes futimesat utimensat"
 ).split()
 
 # The machine's number, and those of its system calls. One that a machine does not have is not there.
@@ -51,22 +52,22 @@ MACHINES = {
         dict(
             seccomp=317, ioctl=16, socket=41, clone=56, clone3=435, fork=57, vfork=58, execve=59, execveat=322, ptrace=101,
             process_vm_readv=310, process_vm_writev=311, pidfd_getfd=438, io_uring_setup=425, bpf=321, mount=165,
-            umount2=166, pivot_root=155, move_mount=429, fsopen=430, open_tree=428, mount_setattr=442, setns=308,
-            unshare=272, init_module=175, finit_module=313, kexec_load=246, kexec_file_load=320, open_by_handle_at=304,
+            umount2=166, pivot_root=155, move_mount=429, fsopen=430, open_tree=428, open_tree_attr=467, mount_setattr=442,
+            setns=308, unshare=272, init_module=175, finit_module=313, kexec_load=246, kexec_file_load=320, open_by_handle_at=304,
             swapon=167, acct=163, chmod=90, fchmod=91, fchmodat=268, fchmodat2=452, chown=92, fchown=93, lchown=94,
             fchownat=260, setxattr=188, lsetxattr=189, fsetxattr=190, setxattrat=463, removexattr=197, lremovexattr=198,
-            fremovexattr=199, removexattrat=466, utime=132, utimes=235, futimesat=261, utimensat=280,
+            fremovexattr=199, removexattrat=466, file_setattr=469, utime=132, utimes=235, futimesat=261, utimensat=280,
         ),
     ),
     "aarch64": (
         0xC00000B7,
         dict(
-            seccomp=277, ioctl=29, socket=198, clone=220, clone3=435, execve=221, execveat=281, ptrace=117, process_vm_readv=270,
-            process_vm_writev=271, pidfd_getfd=438, io_uring_setup=425, bpf=280, mount=40, umount2=39, pivot_root=41,
-            move_mount=429, fsopen=430, open_tree=428, mount_setattr=442, setns=268, unshare=97, init_module=105,
-            finit_module=273, kexec_load=104, kexec_file_load=294, open_by_handle_at=265, swapon=224, acct=89, fchmod=52,
+            seccomp=277, ioctl=29, socket=198, clone=220, clone3=435, execve=221, execveat=281, ptrace=117,
+            process_vm_readv=270, process_vm_writev=271, pidfd_getfd=438, io_uring_setup=425, bpf=280, mount=40, umount2=39, pivot_root=41,
+            move_mount=429, fsopen=430, open_tree=428, open_tree_attr=467, mount_setattr=442, setns=268, unshare=97,
+            init_module=105, finit_module=273, kexec_load=104, kexec_file_load=294, open_by_handle_at=265, swapon=224, acct=89, fchmod=52,
             fchmodat=53, fchmodat2=452, fchownat=54, fchown=55, setxattr=5, lsetxattr=6, fsetxattr=7, setxattrat=463,
-            removexattr=14, lremovexattr=15, fremovexattr=16, removexattrat=466, utimensat=88,
+            removexattr=14, lremovexattr=15, fremovexattr=16, removexattrat=466, file_setattr=469, utimensat=88,
         ),
     ),
 }  # fmt: skip

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+import time
 
 # Not used here: imported once so that no worker has to.
 import asyncio  # noqa: F401
@@ -22,7 +23,6 @@ import functools  # noqa: F401
 import itertools  # noqa: F401
 import json  # noqa: F401
 import re  # noqa: F401
-import time  # noqa: F401
 
 try:
     import cloudpickle  # noqa: F401
@@ -80,15 +80,19 @@ def serve(control):
             end(children)
 
 
-# How long the end may take for what workers leave behind. The server waits a little longer.
-END_S = 0.02
+# How long this process stays to see the last of its workers off; a server that is still there waits for less.
+END_S = 5
 
 
 def end(children):
-    for pid in children:
+    workers = list(children)
+    for pid in workers:
+        # Before their parents: nobody may be left to look after orphans.
+        for descendant in descendants(pid):
+            with contextlib.suppress(OSError):
+                os.kill(descendant, signal.SIGKILL)
         kill_group(pid)
     until = time.monotonic() + END_S
-    workers = list(children)
     while time.monotonic() < until:
         try:
             while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
@@ -105,16 +109,28 @@ def end(children):
 def kill_strays(workers):
     """A process that left its worker's group, as daemons do, becomes ours when its worker ends, for workers adopt orphans
     as we do. So a child of ours that is no worker belongs to nobody. Its own children come to us when it ends."""
-    try:
-        with open("/proc/self/task/%d/children" % os.getpid()) as pids:
-            strays = [int(pid) for pid in pids.read().split()]
-    except OSError:
-        # Not every kernel has this file.
-        return
-    for pid in strays:
+    for pid in children_of(os.getpid()):
         if pid not in workers:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid):
+    """All that a worker has started, daemons included, for it has adopted them."""
+    found = children_of(pid)
+    for descendant in found:
+        found += children_of(descendant)
+    return found
+
+
+def children_of(pid):
+    found = []
+    # Not every kernel has these files, and processes come and go.
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/%d/task" % pid):
+            with contextlib.suppress(OSError), open("/proc/%d/task/%s/children" % (pid, thread)) as children:
+                found += map(int, children.read().split())
+    return found
 
 
 def kill_group(pid):

@@ -19,7 +19,7 @@ pub(crate) struct Zygote {
 }
 
 /// How long the zygote may take to end on request.
-const END_PATIENCE_MS: u32 = 30;
+const END_PATIENCE_MS: u32 = 200;
 
 /// What a zygote tells.
 #[derive(Debug, PartialEq, Eq)]
