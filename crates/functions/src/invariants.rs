@@ -41,7 +41,7 @@ impl Play {
         let mut stage = Stage::with_keys(2500);
         stage.command("RG.CONFIGSET function-timeout-ms 300 function-queue-max 20");
         stage.command("RG.CONFIGSET MaxExecutions 10 MaxExecutionsPerRegistration 3");
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             stage.command("RG.CONFIGSET function-kill-on-disconnect yes function-cpu-ms 100");
             stage.command("RG.CONFIGSET function-cascade-max 2");
         }
