@@ -103,7 +103,7 @@ impl Gears {
             Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
         let mut environment = Environment::default();
         if config.text("function-inherit-env") == "no" {
-            environment.keep_needed(std::env::vars_os());
+            environment.keep_needed(|name| std::env::var_os(name));
         }
         for variable in config.lines("function-env") {
             environment.set(variable);

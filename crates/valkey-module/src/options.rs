@@ -62,7 +62,7 @@ impl Options {
             match value {
                 "yes" => Ok(()),
                 "no" => {
-                    self.pool.environment.keep_needed(std::env::vars_os());
+                    self.pool.environment.keep_needed(|name| std::env::var_os(name));
                     Ok(())
                 }
                 _ => Err(format!("'{name}' is yes or no, not '{value}'")),

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use crate::environment::Environment;
@@ -42,13 +42,12 @@ impl Zygote {
         sys::set_nonblocking(output.as_fd())?;
         // Isolated: neither the environment nor the working directory decides what `import` finds; installed
         // packages stay importable. UTF-8 whatever the locale says.
-        let mut command = Command::new(interpreter);
+        let mut command = environment.command(interpreter);
         command
             .args(["-I", "-X", "utf8", "-c", runtime::STUB, "mainspring-workers"])
             .stdin(Stdio::from(theirs))
             .stdout(write_end.try_clone()?)
             .stderr(write_end);
-        environment.give_to(&mut command);
         let child = command.spawn()?;
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
         // These fail when it has ended already. The end of the control socket tells so, and its output why.
