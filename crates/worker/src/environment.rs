@@ -1,6 +1,7 @@
 //! The variables of the environment that workers find.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,7 +76,8 @@ fn find(program: &OsStr, path: &OsStr) -> Option<PathBuf> {
     let is_program = |path: &PathBuf| {
         path.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
     };
-    std::env::split_paths(path).map(|directory| directory.join(program)).find(is_program)
+    let directories = path.as_bytes().split(|byte| *byte == b':').map(OsStr::from_bytes);
+    directories.map(|directory| Path::new(directory).join(program)).find(is_program)
 }
 
 #[cfg(test)]
