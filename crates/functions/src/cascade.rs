@@ -54,6 +54,7 @@ impl Engine {
     /// Whether an event is one link too many: then it is counted, and starts nothing.
     pub(crate) fn ends_cascade(
         &mut self,
+        now_ms: i64,
         number: RegistrationNumber,
         event: &str,
         key: &[u8],
@@ -75,7 +76,7 @@ impl Engine {
         );
         if let Some(registration) = self.registrations.by_number.get_mut(&number) {
             registration.statistics.triggered += 1;
-            registration.statistics.ended(Outcome::Aborted(Some(&why)), 0);
+            registration.statistics.ended(Outcome::Aborted(Some(&why)), None, now_ms);
         }
         true
     }

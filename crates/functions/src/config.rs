@@ -27,6 +27,8 @@ pub(crate) enum Key {
     AtomicMaxMs,
     FunctionResultsBytes,
     StrictRegistrations,
+    BeforeValueMaxBytes,
+    BeforeQueueMaxBytes,
     FunctionCpuMs,
     FunctionMaxFiles,
     FunctionProcesses,
@@ -97,7 +99,7 @@ const fn choice(key: Key, name: &'static str, words: &'static [&'static str]) ->
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 29] = [
+static OPTIONS: [Known; 31] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -134,7 +136,7 @@ static OPTIONS: [Known; 29] = [
     Known {
         key: Key::ReplyCompat,
         name: "ReplyCompat",
-        kind: Kind::Choice(&["1.2.1", "1.2.13"]),
+        kind: Kind::Choice(&["1.2.1", "1.2.13", "mainspring"]),
         access: Access::Always,
     },
     // The longest a script body or an execution may take; 0: no limit. An hour lets a batch job over any keyspace
@@ -155,6 +157,10 @@ static OPTIONS: [Known; 29] = [
         kind: Kind::Choice(&["no", "yes"]),
         access: Access::Always,
     },
+    // What a removed key may have held that a function for before_* events still gets.
+    number(Key::BeforeValueMaxBytes, "before-value-max-bytes", 64 << 20, 0, Access::Always),
+    // What may wait of that for functions, all together.
+    number(Key::BeforeQueueMaxBytes, "before-queue-max-bytes", GIB / 4, 0, Access::Always),
     // The processor time that a script body or an execution may use; 0: no limit.
     number(Key::FunctionCpuMs, "function-cpu-ms", 0, 0, Access::Always),
     // Descriptors that a session's process may have open; 0: as many as the server's own limit allows.
@@ -184,12 +190,15 @@ pub(crate) enum Shown<'a> {
 }
 
 /// The reply layouts that clients were written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A later one has what those before it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ReplyCompat {
     /// RedisGears 1.2.1: what redgrease parses.
     V1_2_1,
     /// RedisGears 1.2.13: what RedisGears' own tests index.
     V1_2_13,
+    /// Our own: what RedisGears never told comes last.
+    Mainspring,
 }
 
 /// What one session has otherwise than the server.
@@ -356,6 +365,7 @@ impl Config {
     pub(crate) fn reply_compat(&self) -> ReplyCompat {
         match &self.settings[Key::ReplyCompat as usize] {
             Setting::Text(text) if text == "1.2.13" => ReplyCompat::V1_2_13,
+            Setting::Text(text) if text == "mainspring" => ReplyCompat::Mainspring,
             _ => ReplyCompat::V1_2_1,
         }
     }
@@ -426,12 +436,14 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_replies_is_chosen_among_two() {
+    fn the_layout_of_replies_is_chosen_among_three() {
         let mut config = Config::default();
         assert_eq!(config.reply_compat(), ReplyCompat::V1_2_1);
         assert!(config.set("ReplyCompat", "2.0").is_err());
         assert_eq!(config.set("replycompat", "1.2.13"), Ok("OK"));
         assert_eq!(config.reply_compat(), ReplyCompat::V1_2_13);
+        assert_eq!(config.set("replycompat", "mainspring"), Ok("OK"));
+        assert!(config.reply_compat() > ReplyCompat::V1_2_13);
     }
 
     #[test]

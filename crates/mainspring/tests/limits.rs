@@ -437,9 +437,9 @@ GB('CommandReader').map(outer).register(trigger='ratio')";
     assert!(text.contains("line 3, in ratio") && !text.contains("of two words"), "{text}");
     eventually("the line is in the log", || {
         let log = stand.server.log();
-        log.contains("ratios:     return int(record[1]) / int(record[2])  # of two words")
-            && log.contains("ratios:     return ratio(record)")
-            && log.contains("ratios: ZeroDivisionError: division by zero")
+        log.contains("[ratios]     return int(record[1]) / int(record[2])  # of two words")
+            && log.contains("[ratios]     return ratio(record)")
+            && log.contains("[ratios] ZeroDivisionError: division by zero")
     });
     // The same again is not told again; another one is.
     for _ in 0..10 {
@@ -453,9 +453,9 @@ GB('CommandReader').map(outer).register(trigger='ratio')";
     say(&mut client, &["RG.PYEXECUTE", script, "ID", "inner"]);
     eventually("what exec() ran has no line", || {
         let log = stand.server.log();
-        log.contains("inner:     exec('1/0')") && log.contains("inner: ZeroDivisionError")
+        log.contains("[inner]     exec('1/0')") && log.contains("[inner] ZeroDivisionError")
     });
-    assert!(!stand.server.log().contains("inner:     def fail"));
+    assert!(!stand.server.log().contains("[inner]     def fail"));
     // What a client compiled elsewhere, and pickled, names its own file.
     let script = "exec(compile('def fail(r): return 1/0', '/client/wheels.py', 'exec'))\nGB('ShardsIDReader').map(fail).run()";
     let said = say(&mut client, &["RG.PYEXECUTE", script]);
@@ -463,7 +463,7 @@ GB('CommandReader').map(outer).register(trigger='ratio')";
     let said = say(&mut client, &["RG.PYEXECUTE", "x = (", "ID", "broken"]);
     assert!(said.contains("SyntaxError"), "{said}");
     eventually("so is a script that is none", || {
-        stand.server.log().contains("broken: SyntaxError")
+        stand.server.log().contains("[broken] SyntaxError")
     });
     stand.finish();
 }

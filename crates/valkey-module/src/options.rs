@@ -28,7 +28,8 @@ impl Options {
         let packages = Packages { directory, wheels: None };
         let interpreters = vec!["python3".into()];
         let environment = Environment::default();
-        let pool = PoolSpec { interpreters, warm: WARM_DEFAULT, packages, environment };
+        let pool =
+            PoolSpec { interpreters, warm: WARM_DEFAULT, packages, environment, mailboxes: false };
         let mut options = Options { engine, pool };
         let mut words = args.iter().map(|word| text(word));
         while let Some(name) = words.next() {

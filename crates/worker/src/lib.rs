@@ -9,6 +9,7 @@ mod frame;
 mod installer;
 mod interpreter;
 mod log_lines;
+mod mailbox;
 mod marshal;
 mod message;
 mod pool;
@@ -56,9 +57,12 @@ pub mod runtime {
         "execution",
         "forced_stop",
         "futures",
+        "log_levels",
+        "mailbox",
         "packages",
         "pickling",
         "processor_time",
+        "profiling",
         "protocol",
         "reach",
         "session",

@@ -60,6 +60,8 @@ pub(crate) struct Session {
     /// What its script was given instead of the server's.
     pub(crate) limits: Limits,
     pub(crate) computing: Computing,
+    /// Processes after the first one, since anybody set that back.
+    pub(crate) restarts: u64,
     crashes: Crashes,
 }
 
@@ -185,6 +187,7 @@ impl Engine {
             time_events: 0,
             limits: new.limits,
             computing,
+            restarts: 0,
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);
@@ -217,6 +220,7 @@ impl Engine {
         });
         self.sessions.by_worker.insert(worker, number);
         self.sessions.differ |= cpu_ms_max.is_some() || !limits.is_empty();
+        self.tell_profiling_of(doors, worker);
         (worker, Computing::new(cpu_ms_max))
     }
 
@@ -254,6 +258,7 @@ impl Engine {
             self.account_for_end_of(doors, worker);
             doors.workers.kill(worker);
             self.take_back_from_worker(doors, worker);
+            self.profiles_lost(doors, worker);
         }
     }
 }
