@@ -357,6 +357,6 @@ mod tests {
         assert!(from_worker(Argument::Tuple(vec![])).is_err());
         assert!(from_worker(Argument::Tuple(vec![int(7), int(-1)])).is_err());
         assert!(from_worker(Argument::Tuple(vec![int(8), int(1), int(1)])).is_err());
-        assert!(from_worker(Argument::Tuple(vec![int(99)])).is_err());
+        assert!(from_worker(Argument::Tuple(vec![int(98)])).is_err());
     }
 }
