@@ -21,9 +21,19 @@ for _exception, _name in ((GearsError, "error"), (GearsForceStopped, "forcestopp
     _exception.__name__ = _exception.__qualname__ = _name
 
 
+# PythonAttemptTraceback 0: without the traceback.
+is_short = False
+# Is told of every error whose text is made: the server's log.
+note = None
+
+
 def error_text(error):
+    if note is not None:
+        note(error)
     if isinstance(error, GearsFlatError):
         return str(error)
+    if is_short:
+        return "Error type: %s, Value: %s" % (type(error), error)
     told = traceback.TracebackException(type(error), error, error.__traceback__)
     leave_to_user(told, set())
     return str(list(told.format()))

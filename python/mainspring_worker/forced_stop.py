@@ -1,4 +1,5 @@
-"""Raising an exception in another thread, and the other thing only the C level can do: dying with the parent."""
+"""Raising an exception in another thread, and the other things only the C level can do: dying with the parent, and
+adopting what others have left."""
 
 import ctypes
 import os
@@ -7,6 +8,7 @@ import signal
 from .errors import GearsForceStopped
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
@@ -35,6 +37,11 @@ def die_with_parent(parent, by=signal.SIGKILL):
     # It may have died before we asked.
     if os.getppid() != parent:
         os._exit(0)
+
+
+def adopt_orphans():
+    """Processes whose parents have ended become children of this one, not of init."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def name_process(name):

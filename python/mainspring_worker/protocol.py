@@ -38,4 +38,5 @@ LOOK = 99
     REGISTER_TIME_EVENT,
     PROFILE_REPORT,
     STEP_DURATIONS,
-) = range(1, 18)
+    COMPUTED,
+) = range(1, 19)

@@ -4,9 +4,23 @@ import marshal
 import resource
 import sys
 import threading
+from collections import deque
+from queue import SimpleQueue
 from weakref import WeakValueDictionary
 
-from . import api, channel, desk, packages, pickling, profiling, values
+from . import (
+    api,
+    channel,
+    confinement,
+    desk,
+    error_log,
+    errors,
+    packages,
+    pickling,
+    processor_time,
+    profiling,
+    values,
+)
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -21,6 +35,7 @@ from .protocol import (
     INVOKE_INSIDE,
     LOAD,
     LOADED,
+    LOG,
     LOOK,
     OPEN,
     PROFILE,
@@ -49,7 +64,29 @@ def run(stream, box):
     rehearse()
     # The thread that started the process stays out of it: so that all threads of a session are alike.
     threading.Thread(target=current.desk.run, args=(current.dispatch,), name="executor", daemon=True).start()
-    threading.Event().wait()
+    while True:
+        current.errands_of_main.get().run()
+
+
+class Errand:
+    """Something that a certain thread is to do, for another one that waits."""
+
+    def __init__(self, task):
+        self.task = task
+        self.done = threading.Event()
+        self.raised = None
+
+    def run(self):
+        try:
+            self.task()
+        except OSError as error:
+            self.raised = error
+        self.done.set()
+
+    def wait(self):
+        self.done.wait()
+        if self.raised is not None:
+            raise self.raised
 
 
 REHEARSAL = """
@@ -103,7 +140,13 @@ class Session:
         # Callbacks of registerTE, by their numbers.
         self.time_events = []
         self.profiler = profiling.Profiler()
-        desk.on_tick = self.stop_aborted
+        self.errands_of_main = SimpleQueue()
+        self.errands_of_watcher = deque()
+        # Why nothing may run here.
+        self.refusal = None
+        self.meter = None
+        self.error_log = error_log.ErrorLog(self.log_line)
+        desk.on_tick = self.look_around
 
     def dispatch(self, messages):
         """By the thread that leads: trivial messages at once, the others as jobs."""
@@ -150,24 +193,51 @@ class Session:
             else:
                 raise RuntimeError("message %r is unknown" % (kind,))
 
-    def begin(self, name, threads, memory_bytes_max, sites):
+    def begin(self, name, threads, memory_bytes_max, sites, cpu_ms_max, files_max, forbidden, short_errors):
         self.name = name
+        errors.is_short = short_errors
+        errors.note = self.error_log.add
         if sites and "cloudpickle" in packages.use(sites):
             api.offer_cloudpickle(sys.modules["__main__"].__dict__, self.globals)
         self.desk.limit = threads
         name_process("py:" + name)
         if memory_bytes_max is not None:
             limit_memory(memory_bytes_max, self.data_bytes, threads)
+        if files_max is not None:
+            confinement.limit_files(files_max)
+        if cpu_ms_max is not None:
+            self.meter = processor_time.Meter(self.desk, cpu_ms_max, self.is_over)
+        if forbidden:
+            try:
+                confinement.confine(forbidden, self.in_every_thread)
+            except confinement.Unavailable as error:
+                self.refusal = "script was not run: its process cannot be kept from %s: %s" % (" and ".join(forbidden), error)
+
+    def in_every_thread(self, task):
+        """There are three before the script runs: this one, the watcher, and the one that started the process."""
+        errands = Errand(task), Errand(task)
+        self.errands_of_main.put(errands[0])
+        self.errands_of_watcher.append(errands[1])
+        self.desk.wake_watcher()
+        task()
+        for errand in errands:
+            errand.wait()
 
     def script(self, seat, begun):
         body, code = begun
         raised = None
+        if self.refusal is not None:
+            self.body = None
+            seat.out.append((SCRIPT_DONE, str([self.refusal + "\n"])))
+            return
         self.desk.enter(seat, body)
         try:
             try:
                 if body.aborted:
                     raise GearsForceStopped
-                exec(compile(code, "<string>", "exec"), self.globals)
+                compiled = compile(code, "<string>", "exec")
+                self.error_log.know(code, compiled)
+                exec(compiled, self.globals)
             except BaseException as error:
                 raised = error
         except GearsForceStopped as error:
@@ -253,7 +323,9 @@ class Session:
 
     def load(self, seat, message):
         _, functions = message
-        error = None
+        error = self.refusal
+        if error is not None:
+            functions = []
         try:
             for number, pickle in functions:
                 self.functions[number], on_registered = pickling.load_function(pickle)
@@ -405,8 +477,22 @@ class Session:
             self.desk.interrupt(body)
             self.desk.wake_watcher()
 
+    def log_line(self, line):
+        self.desk.say((LOG, "warning", line))
+
+    def is_over(self, execution):
+        return execution is not self.body and self.executions.get(execution.number) is not execution
+
+    def look_around(self):
+        """On every tick, by the watcher."""
+        while self.errands_of_watcher:
+            self.errands_of_watcher.popleft().run()
+        if self.meter is not None:
+            self.meter.look()
+        return self.stop_aborted()
+
     def stop_aborted(self):
-        """On every tick: a script that swallows the forced stop gets it again."""
+        """A script that swallows the forced stop gets it again."""
         aborted = [execution for execution in list(self.executions.values()) if execution.aborted]
         body = self.body
         if body is not None and body.aborted:

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+import time
 
 # Not used here: imported once so that no worker has to.
 import asyncio  # noqa: F401
@@ -22,15 +23,14 @@ import functools  # noqa: F401
 import itertools  # noqa: F401
 import json  # noqa: F401
 import re  # noqa: F401
-import time  # noqa: F401
 
 try:
     import cloudpickle  # noqa: F401
 except ImportError:
     pass
 
-from . import api, log_levels, mailbox, session
-from .forced_stop import die_with_parent, name_process
+from . import api, confinement, log_levels, mailbox, session
+from .forced_stop import adopt_orphans, die_with_parent, name_process
 
 
 def serve(control):
@@ -46,6 +46,7 @@ def serve(control):
     # Not a kill: what the workers have started themselves has to go, too.
     signal.signal(signal.SIGTERM, lambda number, frame: end(children))
     die_with_parent(server, by=signal.SIGTERM)
+    adopt_orphans()
     name_process("mainspring-py")
 
     woken, wake = os.pipe()
@@ -80,10 +81,57 @@ def serve(control):
             end(children)
 
 
+# How long this process stays to see the last of its workers off; a server that is still there waits for less.
+END_S = 5
+
+
 def end(children):
-    for pid in children:
+    workers = list(children)
+    for pid in workers:
+        # Before their parents: nobody may be left to look after orphans.
+        for descendant in descendants(pid):
+            with contextlib.suppress(OSError):
+                os.kill(descendant, signal.SIGKILL)
         kill_group(pid)
+    until = time.monotonic() + END_S
+    while time.monotonic() < until:
+        try:
+            while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
+                pass
+        except ChildProcessError:
+            break
+        kill_strays(())
+        time.sleep(0.001)
+    for pid in workers:
+        confinement.remove_own_directory(pid)
     os._exit(0)
+
+
+def kill_strays(workers):
+    """A process that left its worker's group, as daemons do, becomes ours when its worker ends, for workers adopt orphans
+    as we do. So a child of ours that is no worker belongs to nobody. Its own children come to us when it ends."""
+    for pid in children_of(os.getpid()):
+        if pid not in workers:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid):
+    """All that a worker has started, daemons included, for it has adopted them."""
+    found = children_of(pid)
+    for descendant in found:
+        found += children_of(descendant)
+    return found
+
+
+def children_of(pid):
+    found = []
+    # Not every kernel has these files, and processes come and go.
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/%d/task" % pid):
+            with contextlib.suppress(OSError), open("/proc/%d/task/%s/children" % (pid, thread)) as children:
+                found += map(int, children.read().split())
+    return found
 
 
 def kill_group(pid):
@@ -129,16 +177,21 @@ def recv_fds(control):
 
 
 def reap(children, notices):
-    while children:
+    while True:
         # Its group goes first: afterwards its number may be a stranger's.
-        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
         if ended is None:
             return
         kill_group(ended.si_pid)
         pid, status = os.waitpid(ended.si_pid, 0)
+        confinement.remove_own_directory(pid)
         number = children.pop(pid, None)
         if number is not None:
             notices.append(b"exited %d %d" % (number, status))
+        kill_strays(children)
 
 
 def fork(control, fds):
@@ -151,6 +204,7 @@ def fork(control, fds):
     try:
         die_with_parent(zygote)
         os.setsid()
+        adopt_orphans()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -90,6 +90,7 @@ impl Engine {
         let next = self.next_admitted()?;
         let mut call = self.calls.remove(next)?;
         call.may_wait &= self.leases.depth() == 0;
+        self.call_begins(&call, call.execution);
         Some(call)
     }
 
@@ -115,12 +116,14 @@ impl Engine {
         wire: &[u8],
     ) {
         self.waiting_calls.remove(&(worker, token));
+        self.call_is_over((worker, token));
         doors.workers.answer_wire(worker, token, wire);
     }
 
     /// The host lets a call wait for its reply: it is told when nobody wants the reply any more.
     pub fn call_waits(&mut self, call: &FunctionCall) {
         self.waiting_calls.insert(call.name(), call.execution);
+        self.call_is_over(call.name());
     }
 
     pub(crate) fn cancel_calls_of(&mut self, doors: &mut Doors, id: ExecutionId) {

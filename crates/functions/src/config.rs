@@ -32,7 +32,32 @@ pub(crate) enum Key {
     BeforeValueMaxBytes,
     BeforeQueueMaxBytes,
     FunctionQueuePolicy,
+    FunctionCpuMs,
+    FunctionMaxFiles,
+    FunctionProcesses,
+    FunctionNetwork,
+    FunctionFilesystem,
+    FunctionKillOnDisconnect,
+    FunctionCascadeMax,
 }
+
+impl Key {
+    pub(crate) fn name(self) -> &'static str {
+        OPTIONS[self as usize].name
+    }
+}
+
+/// Options that a session may have otherwise than the server: RG.PYEXECUTE's LIMIT.
+const OF_SESSIONS: [Key; 8] = [
+    Key::FunctionTimeoutMs,
+    Key::FunctionMemoryBytes,
+    Key::FunctionCpuMs,
+    Key::FunctionMaxFiles,
+    Key::FunctionProcesses,
+    Key::FunctionNetwork,
+    Key::FunctionFilesystem,
+    Key::FunctionKillOnDisconnect,
+];
 
 /// Who may change an option once the server runs, in the words of RedisGears' two tables.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,10 +95,14 @@ const fn text(key: Key, name: &'static str, default: &'static str) -> Known {
 /// A list rather than a value: it stands apart from the options.
 const PLUGIN: &str = "Plugin";
 
+const fn choice(key: Key, name: &'static str, words: &'static [&'static str]) -> Known {
+    Known { key, name, kind: Kind::Choice(words), access: Access::Always }
+}
+
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 25] = [
+static OPTIONS: [Known; 32] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -142,6 +171,18 @@ static OPTIONS: [Known; 25] = [
         kind: Kind::Choice(&QueuePolicy::NAMES),
         access: Access::Always,
     },
+    // The processor time that a script body or an execution may use; 0: no limit.
+    number(Key::FunctionCpuMs, "function-cpu-ms", 0, 0, Access::Always),
+    // Descriptors that a session's process may have open; 0: as many as the server's own limit allows.
+    number(Key::FunctionMaxFiles, "function-max-files", 256, 0, Access::Always),
+    // Whether functions may start processes, open sockets, and write to files.
+    choice(Key::FunctionProcesses, "function-processes", &["yes", "no"]),
+    choice(Key::FunctionNetwork, "function-network", &["yes", "no"]),
+    choice(Key::FunctionFilesystem, "function-filesystem", &["rw", "ro"]),
+    // Whether an execution ends with the connection of the client that waits for it.
+    choice(Key::FunctionKillOnDisconnect, "function-kill-on-disconnect", &["no", "yes"]),
+    // How many asynchronous executions may cause one another in a row; 0: any number, for some loops are meant.
+    number(Key::FunctionCascadeMax, "function-cascade-max", 0, 0, Access::Always),
 ];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -168,6 +209,26 @@ pub(crate) enum ReplyCompat {
     V1_2_13,
     /// Our own: what RedisGears never told comes last.
     Mainspring,
+}
+
+/// What one session has otherwise than the server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limits(Vec<(Key, Setting)>);
+
+impl Limits {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let known = known(name).filter(|known| OF_SESSIONS.contains(&known.key));
+        let known = known.ok_or_else(|| format!("LIMIT {name} is unknown"))?;
+        let setting =
+            parse(known, value).ok_or_else(|| format!("LIMIT {name} can not be {value:?}"))?;
+        self.0.retain(|(key, _)| *key != known.key);
+        self.0.push((known.key, setting));
+        Ok(())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -284,6 +345,29 @@ impl Config {
         usize::try_from(self.number(key)).expect("no option has a least value below zero")
     }
 
+    fn setting_for(&self, limits: &Limits, key: Key) -> Setting {
+        debug_assert!(OF_SESSIONS.contains(&key));
+        let own = limits.0.iter().find(|(own, _)| *own == key);
+        own.map_or(&self.settings[key as usize], |(_, setting)| setting).clone()
+    }
+
+    /// A number as it is for one session. `None`, where zero means that there is no limit.
+    pub(crate) fn limit_for(&self, limits: &Limits, key: Key) -> Option<u64> {
+        match self.setting_for(limits, key) {
+            Setting::Number(number) => u64::try_from(number).ok().filter(|number| *number > 0),
+            Setting::Text(_) => unreachable!("{key:?} is no number"),
+        }
+    }
+
+    /// Whether a choice is this word for one session.
+    pub(crate) fn is_for(&self, limits: &Limits, key: Key, word: &str) -> bool {
+        self.setting_for(limits, key) == Setting::Text(word.into())
+    }
+
+    pub(crate) fn shows_tracebacks(&self) -> bool {
+        self.number(Key::PythonAttemptTraceback) != 0
+    }
+
     pub(crate) fn registers_strictly(&self) -> bool {
         self.settings[Key::StrictRegistrations as usize] == Setting::Text("yes".into())
     }
@@ -377,6 +461,24 @@ mod tests {
         assert_eq!(config.reply_compat(), ReplyCompat::V1_2_13);
         assert_eq!(config.set("replycompat", "mainspring"), Ok("OK"));
         assert!(config.reply_compat() > ReplyCompat::V1_2_13);
+    }
+
+    #[test]
+    fn a_session_may_have_limits_of_its_own() {
+        let mut config = Config::default();
+        let mut limits = Limits::default();
+        config.set("function-cpu-ms", "5").unwrap();
+        assert_eq!(config.limit_for(&limits, Key::FunctionCpuMs), Some(5));
+        assert_eq!(limits.set("FUNCTION-CPU-MS", "0"), Ok(()));
+        assert_eq!(limits.set("function-network", "no"), Ok(()));
+        assert_eq!(config.limit_for(&limits, Key::FunctionCpuMs), None);
+        assert!(config.is_for(&limits, Key::FunctionNetwork, "no"));
+        assert!(config.is_for(&Limits::default(), Key::FunctionNetwork, "yes"));
+        assert_eq!(limits.set("MaxExecutions", "1"), Err("LIMIT MaxExecutions is unknown".into()));
+        assert_eq!(
+            limits.set("function-network", "2"),
+            Err("LIMIT function-network can not be \"2\"".into())
+        );
     }
 
     #[test]

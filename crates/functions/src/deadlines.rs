@@ -1,8 +1,8 @@
 //! What is due at a time: stream batches, retries, restarts, and the limits that end a function.
 
-use crate::config::Key;
+use crate::config::{Key, Limits};
 use crate::engine::{Doors, Engine};
-use crate::execution::{Status, Stop};
+use crate::execution::{Origin, Status, Stop};
 use crate::identifier::RegistrationNumber;
 use crate::session::{Process, SessionNumber};
 use crate::worker::{ExecutionId, WorkerId};
@@ -23,7 +23,7 @@ pub(crate) enum Due {
     Cron(RegistrationNumber),
     /// A crashed session gets a new process.
     Restart(SessionNumber),
-    /// Running functions are held against function-timeout-ms.
+    /// Running functions are held against function-timeout-ms and function-cpu-ms.
     Limits,
     /// An execution that was asked to stop should have stopped.
     Kill(ExecutionId),
@@ -66,66 +66,140 @@ impl Engine {
 
     /// Something runs that limits apply to.
     pub(crate) fn watch_limits(&mut self, doors: &mut Doors) {
-        let timeout_ms = self.config.number(Key::FunctionTimeoutMs);
-        if timeout_ms == 0 || self.watches_limits {
+        if self.watches_limits {
             return;
         }
+        let Some(interval_ms) = self.limits_interval_ms() else { return };
         self.watches_limits = true;
-        let interval_ms = timeout_ms.clamp(*LIMIT_CHECK_MS.start(), *LIMIT_CHECK_MS.end());
         self.deadlines.insert((doors.host.now_ms() + interval_ms, Due::Limits));
+    }
+
+    /// How soon the limits are to be looked at; `None` while there are none.
+    fn limits_interval_ms(&self) -> Option<i64> {
+        let of_all = self.config.limit_for(&Limits::default(), Key::FunctionTimeoutMs);
+        let sessions = self.sessions.by_number.values().filter(|_| self.sessions.differ);
+        let of_each = sessions.flat_map(|session| {
+            let timeout_ms = self.config.limit_for(&session.limits, Key::FunctionTimeoutMs);
+            timeout_ms.into_iter().chain(session.computing.max_ms)
+        });
+        let least_ms = of_each.chain(of_all).min()?;
+        let least_ms = i64::try_from(least_ms).unwrap_or(i64::MAX);
+        Some(least_ms.clamp(*LIMIT_CHECK_MS.start(), *LIMIT_CHECK_MS.end()))
     }
 
     fn check_limits(&mut self, doors: &mut Doors) {
         self.watches_limits = false;
-        let timeout_ms = self.config.number(Key::FunctionTimeoutMs);
-        if timeout_ms == 0 {
-            return;
-        }
-        let timeout_us = timeout_ms.unsigned_abs().saturating_mul(1000);
         let now_us = doors.host.monotonic_us();
         let threads = self.config.size(Key::ExecutionThreads);
-        let is_late = |started_us: u64| now_us.saturating_sub(started_us) >= timeout_us;
 
         let mut late_scripts = Vec::new();
         let mut late_loads = Vec::new();
         let mut late_executions = Vec::new();
+        let mut deaf = Vec::new();
         let mut anything_runs = false;
-        for (number, session) in &self.sessions.by_number {
+        for (number, session) in &mut self.sessions.by_number {
+            let timeout_ms = self.config.limit_for(&session.limits, Key::FunctionTimeoutMs);
+            // The limit that it is beyond.
+            let late = |started_us: u64| {
+                let took_us = now_us.saturating_sub(started_us);
+                timeout_ms.filter(|timeout_ms| took_us >= timeout_ms.saturating_mul(1000))
+            };
+            let mut runs = false;
             if let Some(script) = &session.script {
-                anything_runs = true;
-                if script.stop.is_none() && is_late(script.started_us) {
-                    late_scripts.push(*number);
+                runs = true;
+                if script.stop.is_none() {
+                    late_scripts.extend(late(script.started_us).map(|max_ms| (*number, max_ms)));
                 }
             }
             if let Process::Loading { since_us, .. } = session.process {
                 anything_runs = true;
-                if is_late(since_us) {
-                    late_loads.push(*number);
-                }
+                late_loads.extend(late(since_us).map(|max_ms| (*number, max_ms)));
             }
             for id in session.order.iter().take(threads).chain(&session.beside_queue) {
-                anything_runs = true;
+                runs = true;
                 let execution = &self.executions[id];
-                if execution.stop.is_none() && execution.started_us.is_some_and(is_late) {
-                    late_executions.push(*id);
+                if execution.stop.is_none() {
+                    let late = execution.started_us.and_then(late);
+                    late_executions.extend(late.map(|max_ms| (*id, max_ms)));
                 }
+            }
+            anything_runs |= runs;
+
+            // A worker that has used so much and said nothing cannot look after itself: foreign code has its interpreter.
+            if !runs {
+                session.computing.rests();
+            } else if let Some(max_ms) = session.computing.max_ms
+                && let Process::Running(worker) = session.process
+                && let Some(usage) = doors.workers.usage(worker)
+                && session.computing.is_deaf(usage.cpu_us)
+            {
+                deaf.push((*number, max_ms));
             }
         }
 
-        for number in late_scripts {
-            self.stop_script(doors, number, Stop::TimedOut { after_ms: timeout_ms });
+        for (number, after_ms) in late_scripts {
+            self.stop_script(doors, number, Stop::TimedOut { after_ms });
         }
-        for number in late_loads {
+        for (number, max_ms) in late_loads {
             let cause = format!(
-                "worker was killed: functions took to be restored longer than function-timeout-ms ({timeout_ms})"
+                "worker was killed: functions took to be restored longer than function-timeout-ms ({max_ms})"
             );
             self.kill_worker(doors, number, &cause);
         }
-        for id in late_executions {
-            self.stop(doors, id, Stop::TimedOut { after_ms: timeout_ms });
+        for (id, after_ms) in late_executions {
+            self.stop(doors, id, Stop::TimedOut { after_ms });
+        }
+        for (number, max_ms) in deaf {
+            let cause = format!(
+                "worker was killed: it used more processor time than function-cpu-ms ({max_ms}), and nothing could stop it"
+            );
+            self.kill_worker(doors, number, &cause);
         }
         if anything_runs {
             self.watch_limits(doors);
+        }
+    }
+
+    /// A worker has looked at the processor time of what runs in it.
+    pub(crate) fn computed(
+        &mut self,
+        doors: &mut Doors,
+        number: SessionNumber,
+        beyond: Vec<Option<ExecutionId>>,
+    ) {
+        let Some(session) = self.sessions.by_number.get_mut(&number) else { return };
+        session.computing.rests();
+        let Some(max_ms) = session.computing.max_ms else { return };
+        let stop = Stop::Computed { max_ms };
+        for execution in beyond {
+            let is_its_own =
+                |id: &ExecutionId| self.executions.get(id).is_some_and(|it| it.session == number);
+            match execution {
+                None => self.stop_script(doors, number, stop),
+                Some(id) if is_its_own(&id) => self.stop(doors, id, stop),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Stops an execution that runs; one that waits for its turn will never have it.
+    pub(crate) fn stop_or_drop(&mut self, doors: &mut Doors, id: ExecutionId, stop: Stop) {
+        let Some(execution) = self.executions.get(&id) else { return };
+        let waits_in_worker = execution.shown_status() != execution.status;
+        match execution.status {
+            Status::Done | Status::Aborted => {}
+            Status::Created => {
+                if let Origin::Registration(number) = execution.origin
+                    && let Some(registration) = self.registrations.by_number.get_mut(&number)
+                {
+                    let waiting = registration.pending.len();
+                    registration.pending.retain(|pending| *pending != id);
+                    self.queued -= waiting - registration.pending.len();
+                }
+                self.finish(doors, id, Status::Aborted);
+            }
+            Status::Running if waits_in_worker => self.abort_waiting_in_worker(doors, id),
+            Status::Running => self.stop(doors, id, stop),
         }
     }
 
@@ -156,10 +230,12 @@ impl Engine {
     }
 
     /// Asks a script body to stop; one that does not is ended with its process.
-    fn stop_script(&mut self, doors: &mut Doors, number: SessionNumber, stop: Stop) {
+    pub(crate) fn stop_script(&mut self, doors: &mut Doors, number: SessionNumber, stop: Stop) {
         let Some(session) = self.sessions.by_number.get_mut(&number) else { return };
         let Some(worker) = session.worker() else { return };
-        let Some(script) = &mut session.script else { return };
+        let Some(script) = session.script.as_mut().filter(|script| script.stop.is_none()) else {
+            return;
+        };
         script.stop = Some(stop);
         doors.workers.abort_script(worker);
         self.deadlines.insert((doors.host.now_ms() + GRACE_MS, Due::KillScript(number)));
@@ -192,8 +268,8 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use crate::plan::StepKind;
-    use crate::testing::{Stage, WORKER, id, plan};
-    use crate::worker::{FromWorker, WorkerId};
+    use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
+    use crate::worker::{ExecutionId, FromWorker, WorkerId};
 
     const MAP: &[StepKind] = &[StepKind::Map];
 
@@ -316,6 +392,109 @@ mod tests {
         with_timeout(&mut stage);
         stage.at(1000);
         assert_eq!(stage.sent(), ["abort script w0"]);
+    }
+
+    fn with_processor_time() -> Stage {
+        let mut stage = Stage::new();
+        stage.command("RG.CONFIGSET function-timeout-ms 0");
+        stage.command("RG.PYEXECUTE code LIMIT function-cpu-ms 200");
+        stage.register(WORKER, 0, plan("CommandReader", MAP), &[("trigger", text("t"))]);
+        stage.script_done(WORKER);
+        stage.replies();
+        stage.sent();
+        stage
+    }
+
+    #[test]
+    fn an_execution_that_computes_too_much_is_asked_to_stop_and_says_why() {
+        let mut stage = with_processor_time();
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        let beyond = vec![Some(ExecutionId(1)), Some(ExecutionId(77)), None];
+        stage.from(WORKER, FromWorker::Computed { beyond });
+        assert_eq!(stage.sent(), ["abort w0 e1"]);
+        stage.failed(WORKER, 1, "['forced\\n']");
+        let reply = stage.reply();
+        assert!(reply.contains("more processor time than function-cpu-ms (200); ["), "{reply}");
+    }
+
+    #[test]
+    fn a_worker_that_computes_and_cannot_look_after_itself_is_ended() {
+        let mut stage = with_processor_time();
+        stage.at(100);
+        stage.command("RG.TRIGGER t");
+        stage.sent();
+        stage.workers.cpu_us = 5_000_000;
+        stage.at(200);
+        stage.workers.cpu_us += 1_200_000;
+        stage.at(300);
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.from(WORKER, FromWorker::Computed { beyond: vec![] });
+        stage.workers.cpu_us += 1_200_000;
+        stage.at(400);
+        stage.at(500);
+        assert_eq!(stage.sent(), [""; 0]);
+        stage.workers.cpu_us += 1_200_001;
+        stage.at(600);
+        assert_eq!(stage.sent()[0], "kill w0");
+        let reply = stage.reply();
+        assert!(reply.contains("function-cpu-ms (200)"), "{reply}");
+    }
+
+    #[test]
+    fn a_session_s_own_limit_holds_for_it_alone() {
+        let mut stage = Stage::new();
+        stage.command("RG.CONFIGSET function-timeout-ms 0");
+        stage.command("RG.PYEXECUTE code");
+        stage.command("RG.PYEXECUTE code LIMIT function-timeout-ms 50");
+        stage.sent();
+        stage.at(50);
+        assert_eq!(stage.sent(), ["abort script w1"]);
+        stage.at(5000);
+        assert_eq!(stage.sent(), ["kill w1"]);
+    }
+
+    fn ending_with_clients(stage: &mut Stage) {
+        assert_eq!(stage.command("RG.CONFIGSET function-kill-on-disconnect yes"), "*1|+OK|");
+    }
+
+    #[test]
+    fn what_a_client_waits_for_ends_with_its_connection_where_that_is_asked_for() {
+        let mut stage = Stage::with_trigger();
+        ending_with_clients(&mut stage);
+        stage.command("RG.TRIGGER t");
+        stage.command("RG.PYEXECUTE code");
+        stage.sent();
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
+        assert_eq!(stage.sent(), ["abort script w1", "abort w0 e1"]);
+        stage.at(1000);
+        assert_eq!(stage.sent()[..2], ["kill w0", "start w2"]);
+        assert_eq!(stage.replies(), [""; 0]);
+        assert!(stage.statistics().4.unwrap().contains("function-kill-on-disconnect"));
+    }
+
+    #[test]
+    fn otherwise_it_goes_on_and_a_session_may_say_which() {
+        let mut stage = Stage::with_trigger();
+        stage.command("RG.TRIGGER t");
+        stage.command("RG.PYEXECUTE code LIMIT function-kill-on-disconnect yes");
+        stage.sent();
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
+        assert_eq!(stage.sent(), ["abort script w1"]);
+    }
+
+    #[test]
+    fn what_waits_for_its_turn_never_has_it_when_its_client_is_gone() {
+        let mut stage = Stage::with_trigger();
+        ending_with_clients(&mut stage);
+        stage.crash(WORKER);
+        stage.command("RG.TRIGGER t");
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
+        stage.loaded(WorkerId(1));
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+        assert_eq!(stage.statistics().3, 1);
     }
 
     #[test]

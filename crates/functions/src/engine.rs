@@ -18,9 +18,10 @@ use std::rc::Rc;
 use resp::{Protocol, ReplyWriter};
 
 use crate::calls::FunctionCall;
-use crate::config::Config;
+use crate::cascade::Cascade;
+use crate::config::{Config, Key, Limits};
 use crate::deadlines::Due;
-use crate::execution::{Execution, Status};
+use crate::execution::{Execution, Status, Stop};
 use crate::host::{ClientId, EventInterest, Host, RemovalInterest};
 use crate::identifier::{Identifiers, RegistrationNumber};
 use crate::inside::Insides;
@@ -81,6 +82,7 @@ pub struct Engine {
     /// Calls that the host lets wait for their reply.
     pub(crate) waiting_calls: HashMap<(WorkerId, Token), Option<ExecutionId>>,
     pub(crate) causes: Causes,
+    pub(crate) cascade: Cascade,
     /// How executions fared that no registration started.
     pub(crate) runs: Statistics,
     pub(crate) profiles: Profiles,
@@ -124,6 +126,7 @@ impl Engine {
             calls: VecDeque::new(),
             waiting_calls: HashMap::new(),
             causes: Causes::default(),
+            cascade: Cascade::default(),
             runs: Statistics::default(),
             profiles: Profiles::default(),
             happening: None,
@@ -222,6 +225,7 @@ impl Engine {
                 let session = &self.sessions.by_number[&session].name;
                 doors.host.log(level, &format!("GEARS: [{session}] {message}"));
             }
+            FromWorker::Computed { beyond } => self.computed(doors, session, beyond),
             FromWorker::Exited { reason } => {
                 self.worker_gone(doors, session, &reason.to_string());
             }
@@ -243,25 +247,44 @@ impl Engine {
         Ok(())
     }
 
-    /// The client takes no reply any more. What it started goes on.
-    pub fn client_gone(&mut self, client: ClientId) {
-        self.requirements.client_gone(client);
-        for session in self.sessions.by_number.values_mut() {
+    /// The client takes no reply any more. What it started goes on, unless function-kill-on-disconnect says otherwise.
+    pub fn client_gone(&mut self, doors: &mut Doors, client: ClientId) {
+        let ends =
+            |limits: &Limits| self.config.is_for(limits, Key::FunctionKillOnDisconnect, "yes");
+        self.requirements.client_gone(client, ends);
+        let mut scripts = Vec::new();
+        for (number, session) in &mut self.sessions.by_number {
             if let Some(script) = &mut session.script
                 && script.client == Some(client)
             {
                 script.client = None;
+                if ends(&session.limits) {
+                    scripts.push(*number);
+                }
             }
         }
-        for execution in self.executions.values_mut() {
+        let mut executions = self.insides.of_client(client);
+        for (id, execution) in &mut self.executions {
             if execution.client == Some(client) {
                 execution.client = None;
+                executions.push(*id);
             }
             execution.waiting.retain(|waiting| waiting.client() != client);
         }
+        executions.retain(|id| {
+            let session = self.executions.get(id).map(|execution| execution.session);
+            let session = session.and_then(|number| self.sessions.by_number.get(&number));
+            session.is_some_and(|session| ends(&session.limits))
+        });
         self.insides.client_gone(client);
         self.profiles.client_gone(client);
         self.holds.client_gone(client);
+        for number in scripts {
+            self.stop_script(doors, number, Stop::Deserted);
+        }
+        for id in executions {
+            self.stop_or_drop(doors, id, Stop::Deserted);
+        }
     }
 
     /// Whether `work` has something to do.

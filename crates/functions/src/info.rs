@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::engine::{Doors, Engine};
 use crate::metrics::{Figure, of_registration, of_runs, of_session, state_of};
+use crate::worker::Forbidden;
 
 /// How much of a description a line shows.
 const DESCRIPTION_MAX: usize = 64;
@@ -29,6 +30,17 @@ impl Engine {
             ("held_clients", self.holds.len() as u64),
             ("dead_lettered", dead_lettered),
         ] {
+            write!(out, "rg_{name}:{value}\r\n").expect(WRITES);
+        }
+        for (name, what) in [
+            ("no_processes", Forbidden::Processes),
+            ("no_network", Forbidden::Network),
+            ("readonly_filesystem", Forbidden::Writing),
+        ] {
+            let value = match doors.workers.can_forbid(what) {
+                Ok(()) => "available".to_owned(),
+                Err(why) => format!("unavailable (needs {why})"),
+            };
             write!(out, "rg_{name}:{value}\r\n").expect(WRITES);
         }
         out.push_str("rg_runs:");
@@ -99,6 +111,17 @@ mod tests {
         ] {
             assert!(info.contains(line), "{info}");
         }
+    }
+
+    #[test]
+    fn it_is_told_what_the_system_can_enforce() {
+        let mut stage = Stage::new();
+        let mut info = String::new();
+        stage.act(|engine, doors| engine.info(doors, &mut info));
+        assert!(info.contains("rg_no_network:available\r\n"), "{info}");
+        stage.workers.cannot_forbid = Some("Linux 6.2");
+        stage.act(|engine, doors| engine.info(doors, &mut info));
+        assert!(info.contains("rg_readonly_filesystem:unavailable (needs Linux 6.2)"), "{info}");
     }
 
     #[test]

@@ -54,6 +54,13 @@ impl Insides {
         removed
     }
 
+    pub(crate) fn of_client(&self, client: ClientId) -> Vec<ExecutionId> {
+        let of_client = |(id, inside): (&ExecutionId, &Surroundings)| {
+            (inside.client == Some(client)).then_some(*id)
+        };
+        self.by_execution.iter().filter_map(of_client).collect()
+    }
+
     pub(crate) fn client_gone(&mut self, client: ClientId) {
         for inside in self.by_execution.values_mut() {
             inside.client = inside.client.filter(|other| *other != client);

@@ -50,6 +50,10 @@ impl Play {
         let mut stage = Stage::with_keys(2500);
         stage.command("RG.CONFIGSET function-timeout-ms 300 function-queue-max 20");
         stage.command("RG.CONFIGSET MaxExecutions 10 MaxExecutionsPerRegistration 3");
+        if seed.is_multiple_of(2) {
+            stage.command("RG.CONFIGSET function-kill-on-disconnect yes function-cpu-ms 100");
+            stage.command("RG.CONFIGSET function-cascade-max 2");
+        }
         let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         Play {
             stage,
@@ -167,7 +171,7 @@ impl Play {
         let worker = WorkerId(self.workers - 1 - back);
         let token = Token(self.dice.below(100));
         let function = FunctionId(self.dice.below(3) as u32);
-        let message = match self.dice.below(26) {
+        let message = match self.dice.below(27) {
             24 => {
                 let lease = self.stage.engine.lease().is_some();
                 let known = self.frames.last().filter(|_| lease).map(|frame| frame.execution);
@@ -187,6 +191,10 @@ impl Play {
                 let name = [&b"RG.UNREGISTER"[..], b"RG.ABORTEXECUTION", b"RG.TRIGGER", b"SET"];
                 let name = name[self.dice.below(4) as usize].to_vec();
                 FromWorker::Execute { token, execution: None, args: vec![name, id] }
+            }
+            14 => {
+                let execution = ExecutionId(self.dice.below(60));
+                FromWorker::Computed { beyond: vec![Some(execution), None] }
             }
             _ => self.progress(),
         };
@@ -269,6 +277,7 @@ impl Play {
             0..=8 => self.worker_acts(),
             _ => {
                 self.now_ms += self.dice.below(200) as i64;
+                self.stage.workers.cpu_us += self.dice.below(1_000_000);
                 self.stage.at(self.now_ms);
             }
         }
@@ -281,12 +290,12 @@ impl Play {
         self.take_released();
         if self.dice.below(50) == 0 && !self.held.is_empty() {
             let gone = self.held.swap_remove(self.dice.below(self.held.len() as u64) as usize);
-            self.stage.engine.client_gone(ClientId(gone));
+            self.stage.act(|engine, doors| engine.client_gone(doors, ClientId(gone)));
         }
         if self.dice.below(50) == 0 && !self.owed.is_empty() {
             let gone = self.dice.below(self.owed.len() as u64) as usize;
             let client = self.owed.swap_remove(gone);
-            self.stage.engine.client_gone(ClientId(client));
+            self.stage.act(|engine, doors| engine.client_gone(doors, ClientId(client)));
         }
         self.workers = self.stage.workers.specs.len() as u64;
     }

@@ -3,6 +3,7 @@
 //! It owns no thread, no socket and no data. A host drives it: see [`Engine`], [`host::Host`] and [`worker::Workers`].
 
 mod calls;
+mod cascade;
 mod commands;
 mod config;
 mod deadlines;

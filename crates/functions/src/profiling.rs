@@ -187,7 +187,7 @@ mod tests {
         let mut stage = Stage::with_trigger();
         let name = session_of(&stage);
         stage.command(&format!("RG.PYPROFILE STATS {name}"));
-        stage.engine.client_gone(CLIENT);
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
         reported(&mut stage, WORKER, Ok("figures"));
         assert_eq!(stage.replies(), [""; 0]);
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::commands::Install;
+use crate::config::Limits;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::host::ClientId;
 use crate::session::{NewSession, as_traceback, needs_of};
@@ -16,7 +17,9 @@ pub(crate) struct Requirements {
 }
 
 impl Requirements {
-    pub(crate) fn client_gone(&mut self, client: ClientId) {
+    /// Those of its scripts that are not to run without it are dropped; what is being installed for them stays.
+    pub(crate) fn client_gone(&mut self, client: ClientId, ends: impl Fn(&Limits) -> bool) {
+        self.waiting.retain(|_, script| script.client != Some(client) || !ends(&script.limits));
         for script in self.waiting.values_mut() {
             if script.client == Some(client) {
                 script.client = None;
@@ -34,6 +37,7 @@ impl Engine {
         install: Install,
     ) -> Result<(), String> {
         let replaces = self.replaced_by(&new)?;
+        self.check_forbidden(doors.workers, &new.limits)?;
         let mut needs = needs_of(&new.code, &new.requirements);
         needs.again = install == Install::Again;
         match doors.workers.prepare(&needs) {
@@ -140,7 +144,7 @@ mod tests {
         assert_eq!(stage.reply(), "-Session a already exists|");
 
         let mut stage = waiting("");
-        stage.engine.client_gone(CLIENT);
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
         stage.from(INSTALLER, FromWorker::Prepared(Err(vec!["no".into()])));
         assert_eq!(stage.replies(), [""; 0]);
     }

@@ -13,8 +13,8 @@ use crate::inside::Inside;
 use crate::plan::{Argument, Plan, Step, StepKind};
 use crate::registrations::{Announced, During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, Farewell, FromWorker, FunctionId, Needs, Prepared, Preparing,
-    Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, Farewell, Forbidden, FromWorker, FunctionId, Needs, Prepared,
+    Preparing, Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -191,6 +191,10 @@ pub(crate) struct Cast {
     pub(crate) needs: Vec<Needs>,
     /// Scripts wait until the test says that they are prepared.
     pub(crate) prepare_later: bool,
+    /// Why nothing can be forbidden.
+    pub(crate) cannot_forbid: Option<&'static str>,
+    /// What every worker has used.
+    pub(crate) cpu_us: u64,
 }
 
 impl Workers for Cast {
@@ -327,7 +331,11 @@ impl Workers for Cast {
     }
 
     fn usage(&self, _: WorkerId) -> Option<Usage> {
-        Some(Usage { pid: 1, rss_bytes: 1000, cpu_us: 0 })
+        Some(Usage { pid: 1, rss_bytes: 1000, cpu_us: self.cpu_us })
+    }
+
+    fn can_forbid(&self, _: Forbidden) -> Result<(), String> {
+        self.cannot_forbid.map_or(Ok(()), |why| Err(why.into()))
     }
 
     fn private_bytes(&self, _: WorkerId) -> Option<u64> {

@@ -34,6 +34,28 @@ pub struct SessionSpec {
     pub memory_bytes_max: Option<u64>,
     /// How many executions may run at once (ExecutionThreads).
     pub threads: usize,
+    /// Processor time of one execution or script body, in milliseconds.
+    pub cpu_ms_max: Option<u64>,
+    /// Open descriptors.
+    pub files_max: Option<u64>,
+    pub forbidden: Vec<Forbidden>,
+    /// Errors are told without their tracebacks.
+    pub short_errors: bool,
+}
+
+/// What the system can be asked to refuse a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forbidden {
+    /// Starting processes and other programs.
+    Processes,
+    /// Opening sockets.
+    Network,
+    /// Writing to files, but for those in a directory of its own.
+    Writing,
+}
+
+impl Forbidden {
+    pub const ALL: [Forbidden; 3] = [Forbidden::Processes, Forbidden::Network, Forbidden::Writing];
 }
 
 /// Takes records while a batch is filled; the worker's implementation writes them straight into its wire format.
@@ -196,6 +218,11 @@ pub trait Workers {
     /// Ends a session: its process gets SIGKILL and is reaped. Idempotent.
     fn kill(&mut self, worker: WorkerId);
 
+    /// Whether the system can enforce this; otherwise what it lacks.
+    fn can_forbid(&self, _: Forbidden) -> Result<(), String> {
+        Err("workers that can be confined".into())
+    }
+
     /// Process figures for INFO and statistics; `None` once the process is gone.
     fn usage(&self, worker: WorkerId) -> Option<Usage>;
 
@@ -342,6 +369,11 @@ pub enum FromWorker {
         level: Level,
         message: String,
     },
+    /// The worker has looked at the processor time of what runs in it: these executions (`None`: the script body) have
+    /// used more than they may. Also said from time to time when there are none: so it is known to be able to look.
+    Computed {
+        beyond: Vec<Option<ExecutionId>>,
+    },
     /// What [`Workers::prepare`] began has ended; an error is what to tell the client, one line or more.
     Prepared(Result<Prepared, Vec<String>>),
     /// The process is gone. The last message of a worker, always sent, unless the engine killed it.
@@ -371,6 +403,7 @@ impl FromWorker {
             | FromWorker::Log { .. }
             | FromWorker::ProfileReport { .. }
             | FromWorker::StepDurations { .. }
+            | FromWorker::Computed { .. }
             | FromWorker::Prepared(_)
             | FromWorker::Exited { .. } => None,
         }

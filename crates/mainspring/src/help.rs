@@ -59,6 +59,11 @@ Functions:
   --function-workers-warm N   idle Python processes kept ready (2)
   --function-timeout-ms N     end an execution that takes longer (0: never)
   --function-memory-bytes N   what one session's process may use (0: no limit)
+  --function-cpu-ms N         end an execution that uses more processor time (0: no limit)
+  --function-processes no     functions start no processes
+  --function-network no       functions open no sockets
+  --function-filesystem ro    functions write to no files but temporary ones of their own
+  --function-env NAME=VALUE   what functions find in their environment, too; can be given several times
   --atomic-max-ms N           how long atomic() may hold the server (5000)
   --reply-compat VERSION      layout of RG.* replies: 1.2.1 or 1.2.13, as RedisGears has them (1.2.1)
 ";

@@ -21,7 +21,7 @@ use keyspace::{EventKind, Object, Removed, Sink, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use resp::{Protocol, ReplyWriter, upgrade_nulls};
-use worker::{Change, Packages, Pool, PoolSpec};
+use worker::{Change, Environment, Packages, Pool, PoolSpec};
 
 use crate::client::{Pending, Slot};
 use crate::clients::INTERNAL;
@@ -35,11 +35,18 @@ use crate::spin::Spin;
 use crate::state::State;
 
 /// The server's parameters that are options of the engine, and their names there.
-const OPTIONS: [(&str, &str); 10] = [
+const OPTIONS: [(&str, &str); 17] = [
     ("atomic-max-ms", "atomic-max-ms"),
     ("before-queue-max-bytes", "before-queue-max-bytes"),
     ("before-value-max-bytes", "before-value-max-bytes"),
+    ("function-cascade-max", "function-cascade-max"),
+    ("function-cpu-ms", "function-cpu-ms"),
+    ("function-filesystem", "function-filesystem"),
+    ("function-kill-on-disconnect", "function-kill-on-disconnect"),
+    ("function-max-files", "function-max-files"),
     ("function-memory-bytes", "function-memory-bytes"),
+    ("function-network", "function-network"),
+    ("function-processes", "function-processes"),
     ("function-queue-max", "function-queue-max"),
     ("function-queue-policy", "function-queue-policy"),
     ("function-results-bytes", "function-results-bytes"),
@@ -119,7 +126,15 @@ impl Gears {
         }
         let packages =
             Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
-        let pool = Pool::new(PoolSpec { interpreters, warm, packages, mailboxes: true });
+        let mut environment = Environment::default();
+        if config.text("function-inherit-env") == "no" {
+            environment.keep_needed(|name| std::env::var_os(name));
+        }
+        for variable in config.lines("function-env") {
+            environment.set(variable);
+        }
+        let pool =
+            Pool::new(PoolSpec { interpreters, warm, packages, environment, mailboxes: true });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
             interest: EventInterest::default(),
@@ -227,7 +242,7 @@ fn tell_late(machine: &mut Machine, state: &mut State) -> Vec<ExecutionId> {
             });
         }
         for client in gone {
-            machine.engine.client_gone(client);
+            machine.engine.client_gone(&mut doors, client);
         }
         if let Some(config) = config {
             set_options_of(&mut machine.engine, &mut doors, &config);
@@ -780,6 +795,9 @@ mod tests {
             ("atomic-max-ms", i64::MAX),
             ("before-queue-max-bytes", 0),
             ("before-value-max-bytes", i64::MAX),
+            ("function-cascade-max", i64::MAX),
+            ("function-cpu-ms", i64::MAX),
+            ("function-max-files", 0),
             ("function-memory-bytes", i64::MAX),
             ("function-queue-max", 1),
             ("function-results-bytes", 0),

@@ -98,6 +98,8 @@ impl Client {
                     return Ok(Received::Silence);
                 }
                 Err(error) if error.kind() == ErrorKind::TimedOut => {}
+                // A process that is stopped and goes on finds its wait with a timeout interrupted.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path;
 
 use functions::Config;
-use worker::{Packages, PoolSpec};
+use worker::{Environment, Packages, PoolSpec};
 
 /// What a server's `loadmodule` line may say.
 pub(crate) struct Options {
@@ -27,7 +27,9 @@ impl Options {
         }
         let packages = Packages { directory, wheels: None };
         let interpreters = vec!["python3".into()];
-        let pool = PoolSpec { interpreters, warm: WARM_DEFAULT, packages, mailboxes: false };
+        let environment = Environment::default();
+        let pool =
+            PoolSpec { interpreters, warm: WARM_DEFAULT, packages, environment, mailboxes: false };
         let mut options = Options { engine, pool };
         let mut words = args.iter().map(|word| text(word));
         while let Some(name) = words.next() {
@@ -54,6 +56,18 @@ impl Options {
         } else if name.eq_ignore_ascii_case("requirements-wheels") {
             self.pool.packages.wheels = path::absolute(value).ok();
             Ok(())
+        } else if name.eq_ignore_ascii_case("function-env") {
+            let is_set = self.pool.environment.set(value);
+            is_set.then_some(()).ok_or_else(|| format!("'{name}' is NAME=value, not '{value}'"))
+        } else if name.eq_ignore_ascii_case("function-inherit-env") {
+            match value {
+                "yes" => Ok(()),
+                "no" => {
+                    self.pool.environment.keep_needed(|name| std::env::var_os(name));
+                    Ok(())
+                }
+                _ => Err(format!("'{name}' is yes or no, not '{value}'")),
+            }
         } else {
             self.engine.load(name, value)
         }
@@ -84,8 +98,15 @@ mod tests {
     }
 
     #[test]
+    fn variables_of_the_environment_may_be_given() {
+        assert!(parse("function-env A=1 function-env B=2 function-inherit-env no").is_ok());
+    }
+
+    #[test]
     fn values_that_make_no_sense_are_refused() {
         assert!(parse("atomic-max-ms soon").is_err());
         assert!(parse("function-workers-warm 1000").is_err());
+        assert!(parse("function-env x").is_err());
+        assert!(parse("function-inherit-env maybe").is_err());
     }
 }

@@ -479,3 +479,41 @@ fn the_module_stays_and_is_not_loaded_twice() {
         assert_eq!(host.run("GB('ShardsIDReader').run()"), r#"[["1"], []]"#);
     });
 }
+
+#[test]
+fn an_execution_ends_with_its_client_where_its_session_says_so() {
+    in_each(&[], |host| {
+        let script = "
+import time
+def wait(r):
+    execute('SET', 'begun', 1)
+    while True: time.sleep(0.01)
+GB('CommandReader').map(wait).register(trigger='wait')";
+        let limit = ["LIMIT", "function-kill-on-disconnect", "yes"];
+        let words: Vec<&str> = ["RG.PYEXECUTE", script].into_iter().chain(limit).collect();
+        assert_eq!(host.say(&words), "OK");
+        let mut leaving = host.another_client();
+        leaving.send(&["RG.TRIGGER", "wait"]).unwrap();
+        host.eventually(&["GET", "begun"], "\"1\"");
+        drop(leaving);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !host.say(&["RG.DUMPREGISTRATIONS"]).contains("function-kill-on-disconnect") {
+            assert!(Instant::now() < deadline, "it goes on");
+            sleep(Duration::from_millis(10));
+        }
+    });
+}
+
+#[test]
+fn the_environment_and_the_network_are_kept_from_functions_here_too() {
+    let options =
+        ["function-env", "GIVEN=1", "function-inherit-env", "no", "function-network", "no"];
+    in_each(&options, |host| {
+        let look = "import os\nGB('ShardsIDReader').map(lambda r: os.environ.get('GIVEN')).run()";
+        let said = host.run(look);
+        let is_there = host.say(&["INFO", "rg"]).contains("rg_no_network:available");
+        assert_eq!(said == r#"[["1"], []]"#, is_there, "{said}");
+        let said = host.run("import socket\nsocket.socket()");
+        assert!(said.contains("PermissionError") || said.contains("was not run"), "{said}");
+    });
+}

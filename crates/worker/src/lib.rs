@@ -3,6 +3,8 @@
 //! [`Pool`] is the door: it keeps one zygote per interpreter, takes a warm process for each session and carries
 //! messages both ways. It owns no thread and no event loop; its host watches the descriptors it names.
 
+mod confinement;
+mod environment;
 mod frame;
 mod installer;
 mod interpreter;
@@ -20,6 +22,7 @@ mod transport;
 mod usage;
 mod zygote;
 
+pub use environment::Environment;
 pub use pool::{Change, Interest, Pool, PoolSpec};
 pub use preparation::Packages;
 
@@ -47,7 +50,9 @@ pub mod runtime {
         "api",
         "builder",
         "channel",
+        "confinement",
         "desk",
+        "error_log",
         "errors",
         "execution",
         "forced_stop",
@@ -56,6 +61,7 @@ pub mod runtime {
         "mailbox",
         "packages",
         "pickling",
+        "processor_time",
         "profiling",
         "protocol",
         "reach",

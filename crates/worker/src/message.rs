@@ -124,6 +124,7 @@ pub(crate) fn from_worker(message: Argument) -> Result<Option<FromWorker>> {
             execution: fields.execution()?,
             step_us: fields.list()?.into_iter().map(unsigned).collect::<Result<_>>()?,
         },
+        18 => FromWorker::Computed { beyond: fields.executions()? },
         LOOK => {
             fields.end()?;
             return Ok(None);
@@ -238,11 +239,11 @@ impl Fields {
     }
 
     fn optional_execution(&mut self) -> Result<Option<ExecutionId>> {
-        match self.next()? {
-            Argument::None => Ok(None),
-            Argument::Int(number) if number >= 0 => Ok(Some(ExecutionId(number as u64))),
-            _ => Err("an execution is not a number".into()),
-        }
+        optional_execution(self.next()?)
+    }
+
+    fn executions(&mut self) -> Result<Vec<Option<ExecutionId>>> {
+        self.list()?.into_iter().map(optional_execution).collect()
     }
 
     fn level(&mut self) -> Result<Level> {
@@ -298,6 +299,14 @@ fn step(value: Argument) -> Result<Step> {
     let step = Step { kind, name: fields.text()?, argument: fields.text()? };
     fields.end()?;
     Ok(step)
+}
+
+fn optional_execution(value: Argument) -> Result<Option<ExecutionId>> {
+    match value {
+        Argument::None => Ok(None),
+        Argument::Int(number) if number >= 0 => Ok(Some(ExecutionId(number as u64))),
+        _ => Err("an execution is not a number".into()),
+    }
 }
 
 fn unsigned(value: Argument) -> Result<u64> {

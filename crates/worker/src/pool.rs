@@ -11,10 +11,11 @@ use std::time::Duration;
 use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, Profiling, RecordSink,
-    SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, Forbidden, FromWorker, FunctionId, Needs, Preparing, Profiling,
+    RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
+use crate::environment::Environment;
 use crate::interpreter::Knowledge;
 use crate::mailbox::Mailbox;
 use crate::marshal::{Names, Writer};
@@ -24,7 +25,7 @@ use crate::process::{Process, Reading, printed};
 use crate::records::Records;
 use crate::transport::Socket;
 use crate::zygote::{Notice, Zygote};
-use crate::{resp2, sys, usage};
+use crate::{confinement, resp2, sys, usage};
 
 /// What a pool is made of.
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ pub struct PoolSpec {
     /// Idle processes kept ready for each interpreter that is in use.
     pub warm: usize,
     pub packages: Packages,
+    pub environment: Environment,
     /// Whether workers have a mailbox: the host then looks into them ([`Pool::look`]) whenever it has a moment.
     pub mailboxes: bool,
 }
@@ -626,7 +628,7 @@ impl Pool {
     fn fork(&mut self, index: usize) -> io::Result<u64> {
         let interpreter = self.spec.interpreters.get(index).ok_or(io::ErrorKind::NotFound)?;
         if self.homes[index].zygote.is_none() {
-            let zygote = Zygote::start(interpreter).map_err(|error| {
+            let zygote = Zygote::start(interpreter, &self.spec.environment).map_err(|error| {
                 let text = format!("cannot start '{}': {error}", interpreter.display());
                 io::Error::new(error.kind(), text)
             })?;
@@ -743,16 +745,18 @@ impl Workers for Pool {
         let sites: Vec<String> =
             interpreter.map(|known| known.sites().collect()).unwrap_or_default();
         self.queue(worker, |to| {
-            to.tuple(5);
+            to.tuple(9);
             to.int(to_worker::SESSION);
             to.text(&spec.name);
             to.int(i64::try_from(spec.threads.max(1)).unwrap_or(i64::MAX));
-            match spec.memory_bytes_max {
-                Some(bytes) => to.int(i64::try_from(bytes).unwrap_or(i64::MAX)),
-                None => to.none(),
-            }
+            limit(to, spec.memory_bytes_max);
             to.list(sites.len());
             sites.iter().for_each(|site| to.text(site));
+            limit(to, spec.cpu_ms_max);
+            limit(to, spec.files_max);
+            to.list(spec.forbidden.len());
+            spec.forbidden.iter().for_each(|what| to.text(confinement::name(*what)));
+            to.bool(spec.short_errors);
         });
         worker
     }
@@ -940,6 +944,10 @@ impl Workers for Pool {
         self.remove(worker.0);
     }
 
+    fn can_forbid(&self, what: Forbidden) -> Result<(), String> {
+        confinement::is_available(what)
+    }
+
     fn usage(&self, worker: WorkerId) -> Option<Usage> {
         usage::usage(self.processes.get(&worker.0)?.pid?)
     }
@@ -963,6 +971,13 @@ impl Workers for Pool {
                 cpu_us: total.cpu_us + one.cpu_us,
             }
         })
+    }
+}
+
+fn limit(to: &mut Writer<'_>, limit: Option<u64>) {
+    match limit {
+        Some(number) => to.int(i64::try_from(number).unwrap_or(i64::MAX)),
+        None => to.none(),
     }
 }
 

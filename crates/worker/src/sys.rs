@@ -220,6 +220,36 @@ pub(crate) fn kill_group(child: &std::process::Child) {
     unsafe { libc::kill(-group, libc::SIGKILL) };
 }
 
+/// Fails where processes cannot be given filters for their system calls.
+pub(crate) fn find_seccomp() -> io::Result<()> {
+    let action: u32 = libc::SECCOMP_RET_ERRNO;
+    // SAFETY: this operation only reads the four bytes that the last argument points to.
+    let status = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_GET_ACTION_AVAIL,
+            0 as libc::c_ulong,
+            &raw const action,
+        )
+    };
+    check(status as isize).map(drop)
+}
+
+/// The version of Landlock; an error where there is none.
+pub(crate) fn landlock_abi() -> io::Result<usize> {
+    const VERSION: libc::c_ulong = 1;
+    // SAFETY: with this flag the call takes no attributes and makes nothing.
+    let abi = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0 as libc::size_t,
+            VERSION,
+        )
+    };
+    check(abi as isize)
+}
+
 fn check(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }

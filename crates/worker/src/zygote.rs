@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use crate::environment::Environment;
 use crate::log_lines::LogLines;
 use crate::marshal::{Names, Writer};
 use crate::{runtime, sys};
@@ -18,7 +19,7 @@ pub(crate) struct Zygote {
 }
 
 /// How long the zygote may take to end on request.
-const END_PATIENCE_MS: u32 = 30;
+const END_PATIENCE_MS: u32 = 200;
 
 /// What a zygote tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,18 +36,19 @@ pub(crate) enum Notice {
 }
 
 impl Zygote {
-    pub(crate) fn start(interpreter: &OsStr) -> io::Result<Self> {
+    pub(crate) fn start(interpreter: &OsStr, environment: &Environment) -> io::Result<Self> {
         let (control, theirs) = sys::packet_pair()?;
         let (output, write_end) = io::pipe()?;
         sys::set_nonblocking(output.as_fd())?;
         // Isolated: neither the environment nor the working directory decides what `import` finds; installed
         // packages stay importable. UTF-8 whatever the locale says.
-        let child = Command::new(interpreter)
+        let mut command = environment.command(interpreter);
+        command
             .args(["-I", "-X", "utf8", "-c", runtime::STUB, "mainspring-workers"])
             .stdin(Stdio::from(theirs))
             .stdout(write_end.try_clone()?)
-            .stderr(write_end)
-            .spawn()?;
+            .stderr(write_end);
+        let child = command.spawn()?;
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
         // These fail when it has ended already. The end of the control socket tells so, and its output why.
         let _ = sys::send_packet(zygote.control.as_fd(), runtime::BOOT.as_bytes(), &[]);

@@ -7,14 +7,15 @@ pub(crate) const COMMAND: Command = Command {
         "rg.pyexecute",
         "Runs a Python script that runs or registers functions.",
         "script [UNBLOCKING] [ID id] [DESCRIPTION text] [UPGRADE] [REPLACE_WITH id] \
-         [FORCE_REINSTALL_REQUIREMENTS] [REQUIREMENTS requirement [requirement ...]]",
+         [FORCE_REINSTALL_REQUIREMENTS] [LIMIT name value [LIMIT name value ...]] \
+         [REQUIREMENTS requirement [requirement ...]]",
     ),
     args: 1..=usize::MAX,
     run,
 };
 
 /// RG.PYEXECUTE script [UNBLOCKING] [ID id] [DESCRIPTION text] [UPGRADE] [REPLACE_WITH id]
-/// [FORCE_REINSTALL_REQUIREMENTS] [REQUIREMENTS …]
+/// [FORCE_REINSTALL_REQUIREMENTS] [LIMIT name value …] [REQUIREMENTS …]
 fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
     if !call.can_block {
         return Err(
@@ -48,6 +49,10 @@ fn parse(words: &[&[u8]], new: &mut NewSession) -> Result<Install, Refusal> {
             b"ID" => new.name = Some(text(value("ID")?)),
             b"DESCRIPTION" => new.description = Some(text(value("DESCRIPTION")?)),
             b"REPLACE_WITH" => new.replace_with = Some(text(value("REPLACE_WITH")?)),
+            b"LIMIT" => {
+                let (name, value) = (text(value("LIMIT")?), text(value("LIMIT")?));
+                new.limits.set(&name, &value)?;
+            }
             b"REQUIREMENTS" => {
                 for word in rest.by_ref() {
                     let requirement = text(word);
@@ -81,6 +86,7 @@ fn check_requirement(requirement: &str) -> Result<(), Refusal> {
 mod tests {
     use crate::plan::StepKind;
     use crate::testing::{CLIENT, Stage, WORKER, id, plan, text};
+    use crate::worker::Forbidden;
 
     #[test]
     fn options_are_checked_in_redisgears_order_and_words() {
@@ -156,6 +162,50 @@ mod tests {
         assert_eq!((specs[0].memory_bytes_max, specs[0].threads), (Some(1000), 3));
         assert_eq!(specs[0].name, "a");
         assert_eq!((specs[1].memory_bytes_max, specs[1].name.len()), (None, 40));
+    }
+
+    #[test]
+    fn a_script_may_ask_for_limits_of_its_own_and_keeps_them_after_a_crash() {
+        let mut stage = Stage::new();
+        stage.command(
+            "RG.PYEXECUTE code LIMIT function-memory-bytes 5 limit function-network no ID a",
+        );
+        stage.register(WORKER, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
+        stage.script_done(WORKER);
+        stage.crash(WORKER);
+        for spec in &stage.workers.specs {
+            assert_eq!(spec.memory_bytes_max, Some(5));
+            assert_eq!(spec.forbidden, [Forbidden::Network]);
+            assert_eq!(spec.files_max, Some(256));
+        }
+        assert_eq!(stage.workers.specs.len(), 2);
+        stage.command("RG.PYEXECUTE code");
+        assert_eq!(stage.workers.specs[2].forbidden, []);
+    }
+
+    #[test]
+    fn limits_that_are_none_are_refused() {
+        let mut stage = Stage::new();
+        for (options, error) in [
+            ("LIMIT", "LIMIT is missing"),
+            ("LIMIT function-cpu-ms", "LIMIT is missing"),
+            ("LIMIT function-queue-max 1", "LIMIT function-queue-max is unknown"),
+            ("LIMIT function-cpu-ms soon", "LIMIT function-cpu-ms can not be \"soon\""),
+        ] {
+            let reply = stage.command(&format!("RG.PYEXECUTE code {options}"));
+            assert_eq!(reply, format!("-{error}|"));
+        }
+    }
+
+    #[test]
+    fn what_the_system_cannot_enforce_is_refused_with_the_reason() {
+        let mut stage = Stage::new();
+        stage.workers.cannot_forbid = Some("a newer kernel");
+        assert_eq!(
+            stage.command("RG.PYEXECUTE code LIMIT function-filesystem ro"),
+            "-['script was not run: function-filesystem ro needs a newer kernel\\n']|"
+        );
+        assert_eq!(stage.sent(), [""; 0]);
     }
 
     #[test]

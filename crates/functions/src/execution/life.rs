@@ -10,7 +10,13 @@ use crate::worker::ExecutionId;
 
 impl Engine {
     /// `is_listed`: it counts for MaxExecutions. Those that vanish with their reply do not.
-    pub(crate) fn add_execution(&mut self, id: ExecutionId, execution: Execution, is_listed: bool) {
+    pub(crate) fn add_execution(
+        &mut self,
+        id: ExecutionId,
+        mut execution: Execution,
+        is_listed: bool,
+    ) {
+        execution.links = self.cascade.links();
         let session = self.sessions.by_number.get_mut(&execution.session);
         session.expect("executions belong to sessions that are there").unfinished += 1;
         self.executions.insert(id, execution);
@@ -260,11 +266,8 @@ fn outcome_of(execution: &Execution) -> Outcome<'_> {
 
 /// The limit's name comes before the traceback of the exception that carried it out.
 fn name_limit(execution: &mut Execution) {
-    let Some(stop @ (Stop::TimedOut { .. } | Stop::Overflowed { .. } | Stop::Held { .. })) =
-        execution.stop
-    else {
-        return;
-    };
+    // Who asked for it by RG.ABORTEXECUTION knows, and RedisGears' clients expect the bare exception.
+    let Some(stop) = execution.stop.filter(|stop| *stop != Stop::Asked) else { return };
     match execution.errors.first_mut() {
         Some(error) if error.starts_with(&stop.to_string()) => {}
         Some(error) => *error = format!("{stop}; {error}"),
@@ -341,7 +344,7 @@ mod tests {
     #[test]
     fn a_client_that_is_gone_is_not_answered_and_its_run_ends_all_the_same() {
         let mut stage = Stage::running(map(), "");
-        stage.engine.client_gone(CLIENT);
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
         stage.done(WORKER, 0, vec![]);
         assert_eq!(stage.replies(), [""; 0]);
         assert!(stage.engine.executions.is_empty());

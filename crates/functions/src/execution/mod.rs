@@ -96,8 +96,14 @@ pub(crate) struct Batch {
 pub(crate) enum Stop {
     Asked,
     TimedOut {
-        after_ms: i64,
+        after_ms: u64,
     },
+    /// It used too much processor time.
+    Computed {
+        max_ms: u64,
+    },
+    /// The client that waited for it is gone.
+    Deserted,
     /// Its results take more than function-results-bytes.
     Overflowed {
         bytes_max: u64,
@@ -119,6 +125,8 @@ impl Stop {
         match self {
             Stop::Asked => "RG.ABORTEXECUTION",
             Stop::TimedOut { .. } => "function-timeout-ms",
+            Stop::Computed { .. } => "function-cpu-ms",
+            Stop::Deserted => "function-kill-on-disconnect",
             Stop::Overflowed { .. } => "function-results-bytes",
             Stop::Held { .. } => "atomic-max-ms",
         }
@@ -141,6 +149,15 @@ impl std::fmt::Display for Stop {
                     "execution was stopped: the data was held longer than atomic-max-ms ({max_ms})"
                 )
             }
+            Stop::Computed { max_ms } => {
+                write!(
+                    f,
+                    "execution was stopped: it used more processor time than function-cpu-ms ({max_ms})"
+                )
+            }
+            Stop::Deserted => f.write_str(
+                "execution was stopped: its client is gone (function-kill-on-disconnect)",
+            ),
             Stop::TimedOut { after_ms } => {
                 write!(
                     f,
@@ -184,6 +201,8 @@ pub(crate) struct Execution {
     pub(crate) stop: Option<Stop>,
     /// MaxExecutions pushed it out of the list: it goes as soon as it is over.
     pub(crate) evicted: bool,
+    /// How many executions have led to it.
+    pub(crate) links: u32,
     /// When what caused it was seen, on the host's monotonic clock; 0 before that is known.
     pub(crate) arrived_us: u64,
     /// When a thread took it up, on the host's monotonic clock.
@@ -216,6 +235,7 @@ impl Execution {
             errors: Vec::new(),
             stop: None,
             evicted: false,
+            links: 0,
             arrived_us: 0,
             started_us: None,
             total_us: 0,

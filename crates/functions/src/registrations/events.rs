@@ -156,6 +156,7 @@ impl Engine {
                 let by_command = self.is_by_wanted_command(keys, during.unwrap_or_default());
                 if by_command
                     && keys.wants(doors.host, event, key)
+                    && !self.ends_cascade(doors.host.now_ms(), number, event, key)
                     && self.admit_event(doors, number)
                 {
                     let event = self.event_names.number(event);

@@ -409,7 +409,7 @@ mod tests {
         let mut stage = full("block");
         stage.event("set", "e");
         hold(&mut stage, 1);
-        stage.engine.client_gone(ClientId(1));
+        stage.act(|engine, doors| engine.client_gone(doors, ClientId(1)));
         for execution in 1..=5 {
             stage.done(WORKER, execution, vec![]);
         }

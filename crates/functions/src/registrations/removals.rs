@@ -207,6 +207,7 @@ impl Engine {
                 && keys.wants_type(kind)
                 && self.is_by_wanted_command(keys, during)
                 && let Some(held) = held(registration.mode, keys.projection)
+                && !self.ends_cascade(doors.host.now_ms(), number, removal.event(), key)
                 && self.admit_event(doors, number)
             {
                 let going = Going { key: key.into(), removal, held };

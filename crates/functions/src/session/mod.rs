@@ -3,6 +3,7 @@
 //! It begins with RG.PYEXECUTE and ends when neither a registration nor an execution needs it. A session whose process
 //! died gets a new one as long as it has registrations; they are re-created from what `register()` pickled.
 
+mod computing;
 mod needs;
 mod recovery;
 mod script;
@@ -11,12 +12,13 @@ mod time_events;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::commands::random_name;
-use crate::config::Key;
+use crate::config::{Key, Limits};
 use crate::engine::{Doors, Engine};
 use crate::host::ClientId;
 use crate::identifier::RegistrationNumber;
-use crate::worker::{ExecutionId, SessionSpec, WorkerId};
+use crate::worker::{ExecutionId, Forbidden, SessionSpec, WorkerId, Workers};
 
+use computing::Computing;
 pub(crate) use needs::needs_of;
 use recovery::Crashes;
 pub(crate) use recovery::as_traceback;
@@ -25,6 +27,13 @@ pub(crate) use time_events::TimeEvent;
 
 /// Invocations that a worker has at once. More make no larger group commits, and what waits here can still be aborted.
 const WINDOW: usize = 512;
+
+/// Which options, with which words, keep a session's process from what.
+const FORBIDDING: [(Key, &str, Forbidden); 3] = [
+    (Key::FunctionProcesses, "no", Forbidden::Processes),
+    (Key::FunctionNetwork, "no", Forbidden::Network),
+    (Key::FunctionFilesystem, "ro", Forbidden::Writing),
+];
 
 /// A session's number; never used again, while names may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +58,9 @@ pub(crate) struct Session {
     pub(crate) unfinished: usize,
     /// Callbacks that its worker wants to have called from time to time.
     pub(crate) time_events: usize,
+    /// What its script was given instead of the server's.
+    pub(crate) limits: Limits,
+    pub(crate) computing: Computing,
     /// Processes after the first one, since anybody set that back.
     pub(crate) restarts: u64,
     /// The keys of those that have one.
@@ -95,6 +107,8 @@ pub(crate) struct Sessions {
     pub(crate) by_worker: HashMap<WorkerId, SessionNumber>,
     /// Those that clients can name.
     pub(crate) by_name: BTreeMap<String, SessionNumber>,
+    /// Not the same limits hold for all, or did not.
+    pub(crate) differ: bool,
     started: u64,
 }
 
@@ -109,6 +123,7 @@ pub(crate) struct NewSession {
     pub(crate) client: Option<ClientId>,
     pub(crate) unblocking: bool,
     pub(crate) requirements: Vec<String>,
+    pub(crate) limits: Limits,
     pub(crate) code: Vec<u8>,
 }
 
@@ -151,7 +166,7 @@ impl Engine {
         if replaces.is_none() {
             self.sessions.by_name.insert(name.clone(), number);
         }
-        let worker = self.start_worker(doors, number, &name, interpreter);
+        let (worker, computing) = self.start_worker(doors, number, &name, interpreter, &new.limits);
         let script = Script {
             client: new.client,
             unblocking: new.unblocking,
@@ -173,6 +188,8 @@ impl Engine {
             beside_queue: Vec::new(),
             unfinished: 0,
             time_events: 0,
+            limits: new.limits,
+            computing,
             restarts: 0,
             event_keys: Vec::new(),
             crashes: Crashes::default(),
@@ -188,17 +205,47 @@ impl Engine {
         number: SessionNumber,
         name: &str,
         interpreter: usize,
-    ) -> WorkerId {
-        let memory = self.config.number(Key::FunctionMemoryBytes).unsigned_abs();
+        limits: &Limits,
+    ) -> (WorkerId, Computing) {
+        let cpu_ms_max = self.config.limit_for(limits, Key::FunctionCpuMs);
         let worker = doors.workers.start(&SessionSpec {
             name: name.into(),
             interpreter,
-            memory_bytes_max: (memory > 0).then_some(memory),
+            memory_bytes_max: self.config.limit_for(limits, Key::FunctionMemoryBytes),
             threads: self.config.size(Key::ExecutionThreads),
+            cpu_ms_max,
+            files_max: self.config.limit_for(limits, Key::FunctionMaxFiles),
+            forbidden: FORBIDDING
+                .iter()
+                .filter(|(key, word, _)| self.config.is_for(limits, *key, word))
+                .map(|(_, _, what)| *what)
+                .collect(),
+            short_errors: !self.config.shows_tracebacks(),
         });
         self.sessions.by_worker.insert(worker, number);
+        self.sessions.differ |= cpu_ms_max.is_some() || !limits.is_empty();
         self.tell_profiling_of(doors, worker);
-        worker
+        (worker, Computing::new(cpu_ms_max))
+    }
+
+    /// What is asked for but cannot be had is refused, never left out.
+    pub(crate) fn check_forbidden(
+        &self,
+        workers: &dyn Workers,
+        limits: &Limits,
+    ) -> Result<(), String> {
+        for (key, word, what) in FORBIDDING {
+            if self.config.is_for(limits, key, word) {
+                let refusal = |lacks: String| {
+                    as_traceback(&format!(
+                        "script was not run: {} {word} needs {lacks}",
+                        key.name()
+                    ))
+                };
+                workers.can_forbid(what).map_err(refusal)?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn end_session_if_idle(&mut self, doors: &mut Doors, number: SessionNumber) {

@@ -102,9 +102,11 @@ impl Engine {
         }
         let name = session.name.clone();
         let interpreter = session.interpreter;
-        let worker = self.start_worker(doors, number, &name, interpreter);
+        let limits = session.limits.clone();
+        let (worker, computing) = self.start_worker(doors, number, &name, interpreter, &limits);
         let since_us = doors.host.monotonic_us();
         let session = self.sessions.by_number.get_mut(&number).expect("it was there");
+        session.computing = computing;
         session.process = Process::Loading { worker, since_us };
         session.restarts += 1;
         let functions: Vec<(FunctionId, &[u8])> = session

@@ -347,7 +347,7 @@ mod tests {
     fn a_client_that_is_gone_gets_no_reply_and_its_script_goes_on() {
         let mut stage = Stage::new();
         stage.command("RG.PYEXECUTE code");
-        stage.engine.client_gone(CLIENT);
+        stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
         stage.register(WORKER, 0, plan("CommandReader", &[]), &[("trigger", text("t"))]);
         stage.script_done(WORKER);
         assert_eq!(stage.replies(), [""; 0]);

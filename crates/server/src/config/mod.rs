@@ -98,6 +98,9 @@ impl Config {
             Kind::List if self.values[index] != parameter.default => {
                 format!("{} {value}", self.values[index])
             }
+            Kind::Variables if !self.values[index].is_empty() => {
+                format!("{}\n{value}", self.values[index])
+            }
             _ => value,
         };
         self.store(index, &value)
@@ -122,6 +125,11 @@ impl Config {
     pub(crate) fn text(&self, name: &str) -> &str {
         let index = find(name).expect("the parameter is in the table");
         &self.values[index]
+    }
+
+    /// What was given line by line.
+    pub(crate) fn lines(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.text(name).lines()
     }
 
     /// A number, in its unit (bytes for sizes).
@@ -195,6 +203,13 @@ mod tests {
                 .unwrap();
         assert_eq!(config.text("save"), "900 1");
         assert_eq!(config.number("databases"), 8);
+    }
+
+    #[test]
+    fn variables_of_the_environment_add_up_and_may_hold_blanks() {
+        let words = ["--function-env", "A=b c", "--function-env", "D=e=f"].map(str::to_owned);
+        let config = Config::from_arguments(&words).unwrap();
+        assert_eq!(config.lines("function-env").collect::<Vec<_>>(), ["A=b c", "D=e=f"]);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Text,
     /// Words that add up over several lines.
     List,
+    /// `NAME=value`, which add up, too; a value may hold blanks.
+    Variables,
     OneOf(&'static [&'static str]),
     /// Letters of notify-keyspace-events.
     Events,
@@ -79,7 +81,17 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("databases", "16", Kind::Integer { min: 1, max: 16_384 }, false),
     parameter("dbfilename", "dump.rdb", Kind::Text, false),
     parameter("dir", ".", Kind::Text, false),
+    parameter("function-cascade-max", "0", COUNT, true),
+    parameter("function-cpu-ms", "0", COUNT, true),
+    // Variables of the environment that functions find, one a line.
+    parameter("function-env", "", Kind::Variables, false),
+    parameter("function-filesystem", "rw", Kind::OneOf(&["rw", "ro"]), true),
+    parameter("function-inherit-env", "yes", Kind::Bool, false),
+    parameter("function-kill-on-disconnect", "no", Kind::Bool, true),
+    parameter("function-max-files", "256", COUNT, true),
     parameter("function-memory-bytes", "1073741824", Kind::Memory, true),
+    parameter("function-network", "yes", Kind::Bool, true),
+    parameter("function-processes", "yes", Kind::Bool, true),
     parameter("function-queue-max", "100000", POSITIVE, true),
     parameter("function-queue-policy", "block", Kind::OneOf(&["block", "drop", "error"]), true),
     parameter("function-results-bytes", "536870912", Kind::Memory, true),
@@ -155,6 +167,13 @@ impl Kind {
     pub(crate) fn canonical(self, value: &str) -> Result<String, String> {
         match self {
             Kind::Text | Kind::List => Ok(value.to_owned()),
+            Kind::Variables => {
+                let is_named = |line: &str| line.split_once('=').is_some_and(|it| !it.0.is_empty());
+                if value.lines().all(is_named) && !value.contains('\0') {
+                    return Ok(value.to_owned());
+                }
+                Err("argument must be NAME=value".into())
+            }
             Kind::Bool => match value.to_ascii_lowercase().as_str() {
                 word @ ("yes" | "no") => Ok(word.to_owned()),
                 _ => Err("argument must be 'yes' or 'no'".into()),
@@ -302,6 +321,14 @@ mod tests {
         {
             assert_eq!(Kind::Events.canonical(given).as_deref(), Ok(told));
         }
+    }
+
+    #[test]
+    fn variables_have_names() {
+        assert_eq!(Kind::Variables.canonical("A=b c=d"), Ok("A=b c=d".into()));
+        assert_eq!(Kind::Variables.canonical("A="), Ok("A=".into()));
+        assert!(Kind::Variables.canonical("A").is_err());
+        assert!(Kind::Variables.canonical("=b").is_err());
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Gears {
                 self.triggered.borrow_mut().extend(inside);
             }
             for client in gone {
-                engine.client_gone(client);
+                engine.client_gone(doors, client);
             }
         }
     }

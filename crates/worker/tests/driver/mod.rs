@@ -11,7 +11,7 @@ use functions::plan::{Argument, Plan};
 use functions::worker::{
     ExecutionId, FromWorker, FunctionId, SessionSpec, Token, WorkerId, Workers,
 };
-use worker::{Change, Packages, Pool, PoolSpec};
+use worker::{Change, Environment, Packages, Pool, PoolSpec};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -45,7 +45,13 @@ impl Driver {
 
     pub(crate) fn installing(interpreters: Vec<OsString>, packages: Packages) -> Self {
         Driver {
-            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages, mailboxes: true }),
+            pool: Pool::new(PoolSpec {
+                interpreters,
+                warm: 2,
+                packages,
+                environment: Environment::default(),
+                mailboxes: true,
+            }),
             tokens: BTreeSet::new(),
             mail: VecDeque::new(),
             printed: Vec::new(),
