@@ -14,7 +14,8 @@
     HAND_BACK,
     ABORT_SCRIPT,
     TIME_EVENT,
-) = range(13)
+    PACKAGES,
+) = range(14)
 
 (
     SCRIPT_DONE,

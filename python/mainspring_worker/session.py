@@ -22,6 +22,7 @@ from .protocol import (
     LOAD,
     LOADED,
     OPEN,
+    PACKAGES,
     REGISTER,
     REGISTER_TIME_EVENT,
     RUN,
@@ -138,13 +139,19 @@ class Session:
                 self.functions.pop(message[1], None)
             elif kind == SESSION:
                 self.begin(*message[1:])
+            elif kind == PACKAGES:
+                self.use_packages(message[1])
             else:
                 raise RuntimeError("message %r is unknown" % (kind,))
 
-    def begin(self, name, threads, memory_bytes_max, sites):
-        self.name = name
-        if sites and "cloudpickle" in packages.use(sites):
+    def use_packages(self, sites):
+        """Before the session begins, while nobody waits for it."""
+        if "cloudpickle" in packages.use(sites):
             api.offer_cloudpickle(sys.modules["__main__"].__dict__, self.globals)
+        self.data_bytes = data_bytes()
+
+    def begin(self, name, threads, memory_bytes_max):
+        self.name = name
         self.desk.limit = threads
         name_process("py:" + name)
         if memory_bytes_max is not None:

@@ -19,6 +19,7 @@ pub(crate) mod to_worker {
     pub(crate) const HAND_BACK: i64 = 10;
     pub(crate) const ABORT_SCRIPT: i64 = 11;
     pub(crate) const TIME_EVENT: i64 = 12;
+    pub(crate) const PACKAGES: i64 = 13;
 }
 
 /// A message that no runtime of ours sends.

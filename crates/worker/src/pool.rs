@@ -11,8 +11,8 @@ use std::time::Duration;
 use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, RecordSink, SessionSpec,
-    Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Installed, Needs, Preparing, RecordSink,
+    SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 use crate::interpreter::Knowledge;
@@ -21,6 +21,7 @@ use crate::message::to_worker;
 use crate::preparation::{Job, Packages, Preparation};
 use crate::process::{Process, Reading, printed};
 use crate::records::Records;
+use crate::transfer::Transfer;
 use crate::transport::Socket;
 use crate::zygote::{Notice, Zygote};
 use crate::{resp2, sys, usage};
@@ -44,6 +45,8 @@ pub struct Pool {
     pub(crate) homes: Vec<Home>,
     /// Scripts that wait for their interpreter or their packages.
     pub(crate) preparations: Vec<Preparation>,
+    /// Requirements that wait to be handed out or taken in.
+    pub(crate) transfers: Vec<Transfer>,
     processes: HashMap<u64, Process>,
     /// Numbers of processes and zygotes; never used again.
     next: u64,
@@ -120,6 +123,7 @@ impl Pool {
             spec,
             homes,
             preparations: Vec::new(),
+            transfers: Vec::new(),
             processes: HashMap::new(),
             next: 1,
             unsent: Vec::new(),
@@ -134,7 +138,7 @@ impl Pool {
             home.wants_refill = true;
         }
         pool.refill(0);
-        pool.survey_if_used_before();
+        pool.survey_early();
         pool
     }
 
@@ -511,7 +515,32 @@ impl Pool {
             watch(&mut self.changes, fd, number << 2 | OUTPUT);
         }
         self.processes.insert(number, process);
+        self.tell_packages(index, number);
         Ok(number)
+    }
+
+    /// At once, while nobody waits for the process: it takes as long as a short script.
+    fn tell_packages(&mut self, index: usize, number: u64) {
+        let interpreter = self.homes[index].knowledge.interpreter();
+        let sites: Vec<String> =
+            interpreter.map(|known| known.sites().collect()).unwrap_or_default();
+        if !sites.is_empty() {
+            self.queue(WorkerId(number), |to| {
+                to.tuple(2);
+                to.int(to_worker::PACKAGES);
+                to.list(sites.len());
+                sites.iter().for_each(|site| to.text(site));
+            });
+        }
+    }
+
+    /// The processes that wait for a session know other packages than there are now: others take their place.
+    pub(crate) fn replace_warm(&mut self, index: usize) {
+        for number in std::mem::take(&mut self.homes[index].warm) {
+            self.homes[index].wants_refill = true;
+            self.kill_process(number);
+            self.remove(number);
+        }
     }
 
     /// A warm process, or a new one; otherwise why there is none.
@@ -577,6 +606,14 @@ impl Workers for Pool {
         self.prepare_script(needs)
     }
 
+    fn export(&mut self, installed: &Installed) -> WorkerId {
+        self.begin_export(installed)
+    }
+
+    fn import(&mut self, parts: &[&[u8]]) -> WorkerId {
+        self.begin_import(parts)
+    }
+
     fn start(&mut self, spec: &SessionSpec) -> WorkerId {
         let number = match self.take(spec.interpreter) {
             Ok(number) => number,
@@ -590,11 +627,8 @@ impl Workers for Pool {
         };
         self.processes.get_mut(&number).expect("just taken").taken = true;
         let worker = WorkerId(number);
-        let interpreter = self.homes[spec.interpreter].knowledge.interpreter();
-        let sites: Vec<String> =
-            interpreter.map(|known| known.sites().collect()).unwrap_or_default();
         self.queue(worker, |to| {
-            to.tuple(5);
+            to.tuple(4);
             to.int(to_worker::SESSION);
             to.text(&spec.name);
             to.int(i64::try_from(spec.threads.max(1)).unwrap_or(i64::MAX));
@@ -602,8 +636,6 @@ impl Workers for Pool {
                 Some(bytes) => to.int(i64::try_from(bytes).unwrap_or(i64::MAX)),
                 None => to.none(),
             }
-            to.list(sites.len());
-            sites.iter().for_each(|site| to.text(site));
         });
         worker
     }

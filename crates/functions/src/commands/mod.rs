@@ -17,6 +17,8 @@ mod pauseregistrations;
 mod pydumpreqs;
 mod pydumpsessions;
 mod pyexecute;
+mod pyexportreq;
+mod pyimportreq;
 mod pystats;
 mod refreshcluster;
 mod trigger;
@@ -34,6 +36,7 @@ use crate::identifier::RegistrationNumber;
 use crate::worker::ExecutionId;
 
 pub(crate) use hello::random_name;
+pub(crate) use pydumpreqs::write_requirement;
 pub(crate) use pyexecute::Install;
 pub(crate) use pystats::MemoryAccount;
 
@@ -64,7 +67,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 /// Sorted by name.
-static COMMANDS: [Command; 23] = [
+static COMMANDS: [Command; 25] = [
     abortexecution::COMMAND,
     clearregistrationsstats::COMMAND,
     configget::COMMAND,
@@ -82,6 +85,8 @@ static COMMANDS: [Command; 23] = [
     pydumpreqs::COMMAND,
     pydumpsessions::COMMAND,
     pyexecute::COMMAND,
+    pyexportreq::COMMAND,
+    pyimportreq::COMMAND,
     pystats::COMMAND,
     refreshcluster::COMMAND,
     trigger::COMMAND,

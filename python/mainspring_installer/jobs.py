@@ -1,0 +1,37 @@
+"""One job for an interpreter: says what is installed for it, installs packages, hands them out or takes them in."""
+
+import importlib.util
+import os
+import sys
+
+from . import installations, report
+
+
+def main(given, job, base, *arguments):
+    report.die_with_parent()
+    home = os.path.join(base, "%d.%d" % sys.version_info[:2])
+    if job == "survey":
+        survey(home)
+        return
+    # Only here: a survey is what a server does first, and shall not wait for what it does not need.
+    from . import install, transfer
+
+    if job == "export":
+        path, requirement = arguments
+        done = transfer.hand_out(given, path, requirement)
+    elif job == "import":
+        done = transfer.take_in(given, home)
+    else:
+        wheels, *requirements = arguments
+        done = install.install(home, wheels, requirements, forced=job == "reinstall", patient=job != "try")
+    sys.exit(0 if done else 1)
+
+
+def survey(home):
+    report.say("python", "%d.%d" % sys.version_info[:2])
+    # What the configuration names may be a script that looks for the interpreter each time.
+    report.say("executable", sys.executable)
+    if importlib.util.find_spec("cloudpickle") is not None:
+        report.say("has", "cloudpickle")
+    for installation in installations.known(home):
+        installations.tell(installation)
