@@ -29,8 +29,6 @@ def main(given, job, base, *arguments):
 
 def survey(home):
     report.say("python", "%d.%d" % sys.version_info[:2])
-    # What the configuration names may be a script that looks for the interpreter each time.
-    report.say("executable", sys.executable)
     if importlib.util.find_spec("cloudpickle") is not None:
         report.say("has", "cloudpickle")
     for installation in installations.known(home):

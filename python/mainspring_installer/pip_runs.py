@@ -5,8 +5,8 @@ import sys
 
 from .report import die_with_parent
 
-# Two attempts more than one, and what a silent index may take each time: a script waits for it.
-RETRIES = "2"
+# A second attempt, and what a silent index may take each time: a script waits for it.
+RETRIES = "1"
 TIMEOUT_S = "8"
 
 pip_main = None

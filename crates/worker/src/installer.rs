@@ -23,8 +23,6 @@ pub(crate) struct Installer {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     pub(crate) python: Option<(u32, u32)>,
-    /// The program itself, which need not be what the configuration names.
-    pub(crate) executable: Option<String>,
     pub(crate) has_cloudpickle: bool,
     pub(crate) installations: Vec<Installation>,
     pub(crate) errors: Vec<String>,
@@ -162,7 +160,6 @@ impl Findings {
         let (verb, text) = line.split_once(' ').unwrap_or((line, ""));
         match verb {
             "python" => self.python = version(text),
-            "executable" if !text.is_empty() => self.executable = Some(text.into()),
             "has" => self.has_cloudpickle |= text == "cloudpickle",
             "installation" => self
                 .installations

@@ -17,8 +17,6 @@ pub(crate) enum Knowledge {
 #[derive(Debug)]
 pub(crate) struct Interpreter {
     pub(crate) version: (u32, u32),
-    /// The program itself, so that later jobs do not have to look for it again.
-    pub(crate) executable: Option<String>,
     /// Oldest first.
     installations: Vec<Installation>,
     has_cloudpickle: bool,
@@ -35,7 +33,6 @@ impl Knowledge {
         };
         Knowledge::Some(Interpreter {
             version,
-            executable: findings.executable,
             installations: findings.installations,
             has_cloudpickle: findings.has_cloudpickle,
             looked_for_cloudpickle: false,

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use functions::host::Level;
 use functions::worker::{FromWorker, Needs, Prepared, Preparing, WorkerId};
@@ -242,10 +242,7 @@ impl Pool {
         arguments: &[OsString],
         given: Option<File>,
     ) -> io::Result<()> {
-        let configured = self.spec.interpreters.get(index).ok_or(io::ErrorKind::NotFound)?;
-        let known = self.homes[index].knowledge.interpreter();
-        let executable = known.and_then(|known| known.executable.as_ref()).map(OsStr::new);
-        let interpreter = executable.filter(|path| Path::new(path).exists()).unwrap_or(configured);
+        let interpreter = self.spec.interpreters.get(index).ok_or(io::ErrorKind::NotFound)?;
         let given = given.map_or_else(|| installer::given(&[]), Ok)?;
         let base = self.spec.packages.directory.clone().unwrap_or_default();
         let arguments = std::iter::once(base.as_os_str())
