@@ -77,7 +77,15 @@ impl Pool {
                 };
                 Some(self.homes.iter().position(has).ok_or("it is not installed any more")?)
             }
-            Kind::Import(_, python) => self.choose(Some(*python))?,
+            Kind::Import(_, python) => {
+                let (major, minor) = *python;
+                self.choose(Some(*python)).map_err(|_| {
+                    format!(
+                        "it was exported for Python {major}.{minor}, which this server does not have: \
+                         start it with `--python python{major}.{minor}`"
+                    )
+                })?
+            }
         };
         let Some(index) = index.filter(|index| self.homes[*index].job.is_none()) else {
             return Ok(false);

@@ -296,7 +296,7 @@ fn what_was_tampered_with_is_refused_and_leaves_nothing() {
     let lines = import(&mut taker, &[b"GEARS_DT0"]).unwrap_err();
     assert!(lines[0].contains("does not begin as one"), "{lines:?}");
     let lines = import(&mut taker, &[b"mainspring-requirement 1 3.1\n{}"]).unwrap_err();
-    assert!(lines[0].contains("Python 3.1,"), "{lines:?}");
+    assert!(lines[0].contains("for Python 3.1,"), "{lines:?}");
 
     let left = walk(&scratch.0.join("deep/er/taker"));
     assert!(left.is_empty(), "{left:?}");
