@@ -20,17 +20,16 @@ NO_INDEX = (
 
 def install(home, wheels, requirements, forced, patient):
     say("log", "installing %s" % " ".join(requirements))
-    try:
-        with installations.unfinished(home) as partial:
-            if not collect(home, partial, wheels, requirements, forced, patient):
-                return False
-            if not unpack.unpack(partial):
-                return False
-            installations.publish(home, partial, requirements)
-            return True
-    except pip_runs.Missing as missing:
-        say("error", str(missing))
-        return False
+    if wheels and not os.path.isdir(wheels):
+        say("log", "%s, where wheels should be, is no directory" % wheels)
+        wheels = ""
+    with installations.unfinished(home) as partial:
+        if not collect(home, partial, wheels, requirements, forced, patient):
+            return False
+        if not unpack.unpack(partial):
+            return False
+        installations.publish(home, partial, requirements)
+        return True
 
 
 def collect(home, partial, wheels, requirements, forced, patient):

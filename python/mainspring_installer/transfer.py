@@ -15,7 +15,7 @@ import shutil
 import sys
 import zipfile
 
-from . import installations, pip_runs, unpack
+from . import installations, unpack
 from .report import say
 
 MARK = "mainspring-requirement 1 %d.%d\n" % sys.version_info[:2]
@@ -37,6 +37,9 @@ def hand_out(given, installation, requirement):
     """Takes the place of what was given."""
     paths = [os.path.join(installation, "wheels", wheel) for wheel in installations.wheels_of(installation)]
     wheels = [[os.path.basename(path), os.path.getsize(path), sum_of(path)] for path in paths]
+    if not wheels:
+        say("error", "its wheels are not there any more")
+        return False
     if sum(size for _, size, _ in wheels) > BYTES_MAX:
         say("error", "the requirement is larger than %d MB" % (BYTES_MAX >> 20))
         return False
@@ -81,8 +84,6 @@ def take_in(given, home):
             return True
     except Malformed as malformed:
         say("error", "this is no requirement that was exported here: %s" % malformed)
-    except pip_runs.Missing as missing:
-        say("error", str(missing))
     return False
 
 

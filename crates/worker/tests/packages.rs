@@ -216,6 +216,32 @@ fn what_is_not_installed_cannot_be_exported() {
         panic!("it was exported");
     };
     assert_eq!(why, ["it is not installed any more"]);
+
+    let gearbox = prepare(&mut driver, &requires("gearbox")).unwrap().installed.remove(0);
+    fs::remove_dir_all(Path::new(&gearbox.path).join("wheels")).unwrap();
+    let worker = driver.pool.export(&gearbox);
+    let Some(FromWorker::Exported(Err(why))) = driver.next_within(worker, PATIENCE) else {
+        panic!("it was exported");
+    };
+    assert_eq!(why, ["its wheels are not there any more"]);
+}
+
+#[test]
+fn wheels_that_are_none_and_directories_that_are_not_there_are_told() {
+    let scratch = Scratch::new("none");
+    fs::write(scratch.0.join("wheels/spoiled-1.0-py3-none-any.whl"), "not an archive").unwrap();
+    let mut driver = Driver::installing(vec!["python3".into()], scratch.packages());
+    let spoiled = scratch.0.join("wheels/spoiled-1.0-py3-none-any.whl");
+    let lines = prepare(&mut driver, &requires(spoiled.to_str().unwrap())).unwrap_err();
+    assert!(lines.len() > 1 && lines.iter().any(|line| line.contains("spoiled")), "{lines:?}");
+
+    let gearbox = scratch.0.join("wheels/gearbox-1.0-py3-none-any.whl");
+    let wheels = Some(scratch.0.join("nowhere"));
+    let packages = Packages { directory: Some(scratch.0.join("other")), wheels };
+    let mut driver = Driver::installing(vec!["python3".into()], packages);
+    prepare(&mut driver, &requires(gearbox.to_str().unwrap())).unwrap();
+    let told = driver.printed.iter().any(|line| line.contains("is no directory"));
+    assert!(told, "{:#?}", driver.printed);
 }
 
 /// Makes something hostile of what was exported.
