@@ -1,5 +1,6 @@
 """A session: one script's world in this process, and what the server asks of it."""
 
+import importlib
 import marshal
 import resource
 import sys
@@ -140,14 +141,20 @@ class Session:
             elif kind == SESSION:
                 self.begin(*message[1:])
             elif kind == PACKAGES:
-                self.use_packages(message[1])
+                self.use_packages(*message[1:])
             else:
                 raise RuntimeError("message %r is unknown" % (kind,))
 
-    def use_packages(self, sites):
+    def use_packages(self, sites, expected):
         """Before the session begins, while nobody waits for it."""
         if "cloudpickle" in packages.use(sites):
             api.offer_cloudpickle(sys.modules["__main__"].__dict__, self.globals)
+        if expected is not None:
+            try:
+                importlib.import_module(expected)
+            except BaseException:
+                # Whoever imports it is told.
+                pass
         self.data_bytes = data_bytes()
 
     def begin(self, name, threads, memory_bytes_max):

@@ -76,6 +76,8 @@ pub(crate) struct Home {
     pub(crate) knowledge: Knowledge,
     /// A survey or an installation.
     pub(crate) job: Option<Job>,
+    /// What the next script will probably import.
+    pub(crate) expected: Option<&'static str>,
 }
 
 /// A descriptor that the host's event loop shall watch, watch differently, or stop watching.
@@ -524,12 +526,17 @@ impl Pool {
         let interpreter = self.homes[index].knowledge.interpreter();
         let sites: Vec<String> =
             interpreter.map(|known| known.sites().collect()).unwrap_or_default();
+        let expected = self.homes[index].expected;
         if !sites.is_empty() {
             self.queue(WorkerId(number), |to| {
-                to.tuple(2);
+                to.tuple(3);
                 to.int(to_worker::PACKAGES);
                 to.list(sites.len());
                 sites.iter().for_each(|site| to.text(site));
+                match expected {
+                    Some(module) => to.text(module),
+                    None => to.none(),
+                }
             });
         }
     }

@@ -18,6 +18,10 @@ use crate::pool::{Change, Interest, OUTPUT, Pool};
 /// Building a large package from its sources takes minutes; longer than this it hangs.
 const INSTALL_MS_MAX: i64 = 30 * 60_000;
 
+/// redgrease asks for itself with every function, and takes much longer to import than most functions to run: where a script
+/// asked for it, the next one probably does.
+const ASKED_FOR_AGAIN: &str = "redgrease";
+
 /// A script that waits.
 pub(crate) struct Preparation {
     worker: WorkerId,
@@ -77,7 +81,14 @@ impl Pool {
             failed: None,
         };
         match self.try_to_prepare(&mut preparation) {
-            Some(Ok(prepared)) => Preparing::Ready(prepared),
+            Some(Ok(prepared)) => {
+                let is_asked = |requirement: &String| names(requirement, ASKED_FOR_AGAIN);
+                let expected = needs.requirements.iter().any(is_asked).then_some(ASKED_FOR_AGAIN);
+                if let Some(home) = self.homes.get_mut(prepared.interpreter) {
+                    home.expected = expected;
+                }
+                Preparing::Ready(prepared)
+            }
             Some(Err(error)) => {
                 self.late.push_back((worker, FromWorker::Prepared(Err(error))));
                 Preparing::Waiting(worker)
@@ -378,9 +389,34 @@ impl Pool {
     }
 }
 
+/// Whether this is the package that a requirement asks for, whatever follows its name.
+fn names(requirement: &str, package: &str) -> bool {
+    let rest = requirement.trim_start().strip_prefix(package);
+    rest.is_some_and(|rest| {
+        !rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.'))
+    })
+}
+
 /// In the words that RedisGears' clients look for, then the reason.
 fn unsatisfied(why: Vec<String>) -> Vec<String> {
     let first =
         "Could not satisfy requirements, look at the log file for more information.".to_owned();
     std::iter::once(first).chain(why).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requirement_names_its_package_before_extras_and_versions() {
+        for requirement in
+            ["redgrease", "redgrease[runtime]", "redgrease==0.3.30", "redgrease >= 0.3"]
+        {
+            assert!(names(requirement, "redgrease"), "{requirement}");
+        }
+        for other in ["redgrease-tools", "red", "redgrease2", "https://x/redgrease"] {
+            assert!(!names(other, "redgrease"), "{other}");
+        }
+    }
 }

@@ -35,6 +35,7 @@ def make(name, version, needs=(), **files):
 for version in "1.0", "2.0":
     make("gearbox", version, gearbox__py="version = %r\n" % version)
 make("clutch", "1.0", ["gearbox<2"], clutch__py="", tool="#!/bin/sh\n", clutch__pth="import sys; sys.clutched = True\n")
+make("redgrease", "1.0", redgrease__py="")
 make("lever", "1.0", **{"DATA/purelib/lever__py": "import gearbox\n"})
 "##;
 
@@ -360,6 +361,25 @@ fn processes_that_wait_for_a_session_learn_of_new_packages() {
     // Sessions that had begun stay as they are.
     for session in before {
         assert!(driver.script(session, "import gearbox").unwrap().contains("ModuleNotFoundError"));
+    }
+}
+
+#[test]
+fn what_the_next_script_will_import_is_imported_while_nobody_waits() {
+    let scratch = Scratch::new("expected");
+    let mut driver = Driver::installing(vec!["python3".into()], scratch.packages());
+    for requirement in ["redgrease", "gearbox"] {
+        prepare(&mut driver, &requires(requirement)).unwrap();
+    }
+    // The two processes that wait already have begun otherwise.
+    for (requirement, check) in [("redgrease", "assert {}"), ("gearbox", "assert not {}")] {
+        prepare(&mut driver, &requires(requirement)).unwrap();
+        let sessions = [(); 3].map(|()| {
+            driver.pump();
+            driver.session()
+        });
+        let check = check.replace("{}", "'redgrease' in sys.modules");
+        assert_eq!(driver.script(sessions[2], &format!("import sys; {check}")), None);
     }
 }
 
