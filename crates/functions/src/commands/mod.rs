@@ -13,12 +13,14 @@ mod getresults;
 mod getresultsblocking;
 mod hello;
 mod infocluster;
+mod metrics;
 mod pauseregistrations;
 mod pydumpreqs;
 mod pydumpsessions;
 mod pyexecute;
 mod pyexportreq;
 mod pyimportreq;
+mod pyprofile;
 mod pystats;
 mod refreshcluster;
 mod trigger;
@@ -67,7 +69,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 /// Sorted by name.
-static COMMANDS: [Command; 25] = [
+static COMMANDS: [Command; 27] = [
     abortexecution::COMMAND,
     clearregistrationsstats::COMMAND,
     configget::COMMAND,
@@ -81,12 +83,14 @@ static COMMANDS: [Command; 25] = [
     getresultsblocking::COMMAND,
     hello::COMMAND,
     infocluster::COMMAND,
+    metrics::COMMAND,
     pauseregistrations::COMMAND,
     pydumpreqs::COMMAND,
     pydumpsessions::COMMAND,
     pyexecute::COMMAND,
     pyexportreq::COMMAND,
     pyimportreq::COMMAND,
+    pyprofile::COMMAND,
     pystats::COMMAND,
     refreshcluster::COMMAND,
     trigger::COMMAND,
