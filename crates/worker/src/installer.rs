@@ -130,6 +130,9 @@ impl Installer {
             let rest = String::from_utf8_lossy(&self.partial).into_owned();
             self.findings.note(&rest);
         }
+        if !success && self.findings.errors.is_empty() {
+            self.findings.errors.push("the installer ended early: the log says more".into());
+        }
         let Installer { output, given, findings, .. } = self;
         Ended { success, findings, given, output: OwnedFd::from(output) }
     }

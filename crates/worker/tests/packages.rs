@@ -228,6 +228,26 @@ fn what_is_not_installed_cannot_be_exported() {
 }
 
 #[test]
+fn an_installer_that_ends_early_is_an_error_with_a_reason() {
+    let scratch = Scratch::new("early");
+    // It surveys, and ends at once for any other job.
+    let path = scratch.0.join("python");
+    let script = "#!/bin/sh\n\
+         case \"$6\" in install|import) echo 'log no mood'; exit 3;; esac\n\
+         exec python3 \"$@\"\n";
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut driver = Driver::installing(vec![path.into()], scratch.packages());
+    let lines = prepare(&mut driver, &requires("gearbox")).unwrap_err();
+    assert_eq!(lines[1], "the installer ended early: the log says more");
+    let (_, minor) = version(&"python3".into());
+    let mark = format!("mainspring-requirement 1 3.{minor}\n");
+    let lines = import(&mut driver, &[mark.as_bytes()]).unwrap_err();
+    assert_eq!(lines, ["the installer ended early: the log says more"]);
+    assert!(driver.printed.iter().any(|line| line == "no mood"), "{:#?}", driver.printed);
+}
+
+#[test]
 fn wheels_that_are_none_and_directories_that_are_not_there_are_told() {
     let scratch = Scratch::new("none");
     fs::write(scratch.0.join("wheels/spoiled-1.0-py3-none-any.whl"), "not an archive").unwrap();
