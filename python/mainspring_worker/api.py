@@ -48,7 +48,8 @@ class PyAtomic:
         seat.atomic = self
         return self
 
-    def __exit__(self, kind, error, trace):
+    # gearsclient leaves the block without arguments.
+    def __exit__(self, kind=None, error=None, trace=None):
         desk = session.current.desk
         seat = desk.seat()
         if seat.atomic is not self:

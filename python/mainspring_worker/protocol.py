@@ -18,7 +18,8 @@ LOOK = 99
     ABORT_SCRIPT,
     TIME_EVENT,
     PROFILE,
-) = range(14)
+    PACKAGES,
+) = range(15)
 
 (
     SCRIPT_DONE,

@@ -1,5 +1,6 @@
 """A session: one script's world in this process, and what the server asks of it."""
 
+import importlib
 import marshal
 import resource
 import sys
@@ -38,6 +39,7 @@ from .protocol import (
     LOG,
     LOOK,
     OPEN,
+    PACKAGES,
     PROFILE,
     PROFILE_REPORT,
     REGISTER,
@@ -190,15 +192,27 @@ class Session:
                 self.profile(*message[1:])
             elif kind == SESSION:
                 self.begin(*message[1:])
+            elif kind == PACKAGES:
+                self.use_packages(*message[1:])
             else:
                 raise RuntimeError("message %r is unknown" % (kind,))
 
-    def begin(self, name, threads, memory_bytes_max, sites, cpu_ms_max, files_max, forbidden, short_errors):
+    def use_packages(self, sites, expected):
+        """Before the session begins, while nobody waits for it."""
+        if "cloudpickle" in packages.use(sites):
+            api.offer_cloudpickle(sys.modules["__main__"].__dict__, self.globals)
+        if expected is not None:
+            try:
+                importlib.import_module(expected)
+            except BaseException:
+                # Whoever imports it is told.
+                pass
+        self.data_bytes = data_bytes()
+
+    def begin(self, name, threads, memory_bytes_max, cpu_ms_max, files_max, forbidden, short_errors):
         self.name = name
         errors.is_short = short_errors
         errors.note = self.error_log.add
-        if sites and "cloudpickle" in packages.use(sites):
-            api.offer_cloudpickle(sys.modules["__main__"].__dict__, self.globals)
         self.desk.limit = threads
         name_process("py:" + name)
         if memory_bytes_max is not None:

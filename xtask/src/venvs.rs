@@ -17,16 +17,25 @@ pub(crate) fn make() -> Result<(), String> {
     for pin in pins.lines().chain([VALKEY]) {
         make_one(&pin.replace("==", "-"), pin, &[pin.as_ref()])?;
     }
-    make_redgrease()
+    make_redgrease()?;
+    make_listed("gears-cli", "tests/gears-clients/gears-cli.txt", &[])?;
+    // gearsclient pins a cloudpickle that works with Python 3.10 at most: without its dependencies it works with any.
+    make_listed("gearsclient", "tests/gears-clients/gearsclient.txt", &["--no-deps"])
+}
+
+/// An environment of what a file of requirements lists.
+fn make_listed(name: &str, list: &str, options: &[&str]) -> Result<(), String> {
+    let list = root().join(list);
+    let pins = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
+    let mut packages: Vec<&OsStr> = options.iter().map(OsStr::new).collect();
+    packages.extend([OsStr::new("--requirement"), list.as_os_str()]);
+    make_one(name, &pins, &packages)
 }
 
 /// redgrease's client, and beside it the wheels that a server may install from.
 fn make_redgrease() -> Result<(), String> {
-    let [client, server] = ["client", "server"]
-        .map(|name| root().join("tests/redgrease").join(name).with_extension("txt"));
-    let pins = fs::read_to_string(&client).map_err(|error| format!("{client:?}: {error}"))?;
-    make_one("redgrease", &pins, &["--requirement".as_ref(), client.as_os_str()])?;
-
+    make_listed("redgrease", "tests/redgrease/client.txt", &[])?;
+    let server = root().join("tests/redgrease/server.txt");
     let pins = fs::read_to_string(&server).map_err(|error| format!("{server:?}: {error}"))?;
     let environment = target_directory().join("venvs/redgrease");
     let wheels = environment.join("wheels");

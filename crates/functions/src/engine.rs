@@ -144,12 +144,14 @@ impl Engine {
 
     /// Messages of a worker. Those of one that is gone are dropped. Afterwards [`Engine::next_call`] may have calls.
     pub fn from_worker(&mut self, doors: &mut Doors, worker: WorkerId, message: FromWorker) {
-        if let FromWorker::Prepared(outcome) = message {
-            return self.prepared(doors, worker, outcome);
-        }
+        let message = match message {
+            FromWorker::Prepared(outcome) => return self.prepared(doors, worker, outcome),
+            FromWorker::Exported(outcome) => return self.exported(doors, worker, outcome),
+            message => message,
+        };
         let Some(session) = self.sessions.by_worker.get(&worker).copied() else { return };
         match message {
-            FromWorker::Prepared(_) => {}
+            FromWorker::Prepared(_) | FromWorker::Exported(_) => {}
             FromWorker::Progress {
                 execution,
                 records,

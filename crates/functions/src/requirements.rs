@@ -1,29 +1,46 @@
-//! Packages that scripts asked for: which are installed, and the scripts that wait for theirs.
+//! Packages that scripts asked for: which are installed, and who waits for some.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::commands::Install;
+use crate::commands::{Install, write_requirement};
 use crate::config::Limits;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::host::ClientId;
-use crate::session::{NewSession, as_traceback, needs_of};
+use crate::session::{NewSession, SessionNumber, as_traceback, needs_of};
 use crate::worker::{Installed, Prepared, Preparing, WorkerId};
 
 #[derive(Default)]
 pub(crate) struct Requirements {
     /// What scripts of this server asked for and got. It stays when they end: others may import it.
     pub(crate) installed: BTreeMap<String, Installed>,
-    waiting: HashMap<WorkerId, NewSession>,
+    waiting: HashMap<WorkerId, Waiting>,
 }
+
+enum Waiting {
+    Script(NewSession),
+    /// A client that wants this requirement handed out.
+    Export(Option<ClientId>, String),
+    /// A client that brought one.
+    Import(Option<ClientId>),
+}
+
+/// What clients get of a requirement in one string.
+const CHUNK_BYTES: usize = 10 << 20;
 
 impl Requirements {
     /// Those of its scripts that are not to run without it are dropped; what is being installed for them stays.
     pub(crate) fn client_gone(&mut self, client: ClientId, ends: impl Fn(&Limits) -> bool) {
-        self.waiting.retain(|_, script| script.client != Some(client) || !ends(&script.limits));
-        for script in self.waiting.values_mut() {
-            if script.client == Some(client) {
-                script.client = None;
-            }
+        let is_dropped = |waiting: &Waiting| {
+            matches!(waiting, Waiting::Script(script)
+                if script.client == Some(client) && ends(&script.limits))
+        };
+        self.waiting.retain(|_, waiting| !is_dropped(waiting));
+        for waiting in self.waiting.values_mut() {
+            let owner = match waiting {
+                Waiting::Script(script) => &mut script.client,
+                Waiting::Export(owner, _) | Waiting::Import(owner) => owner,
+            };
+            owner.take_if(|owner| *owner == client);
         }
     }
 }
@@ -46,9 +63,25 @@ impl Engine {
                 self.keep_installed(prepared);
                 self.begin_session(doors, new, replaces, interpreter);
             }
-            Preparing::Waiting(worker) => drop(self.requirements.waiting.insert(worker, new)),
+            Preparing::Waiting(worker) => {
+                self.requirements.waiting.insert(worker, Waiting::Script(new));
+            }
         }
         Ok(())
+    }
+
+    /// Begins to hand a requirement out; false if there is none of this name.
+    pub(crate) fn export(&mut self, doors: &mut Doors, client: ClientId, name: &str) -> bool {
+        let Some(installed) = self.requirements.installed.get(name) else { return false };
+        let worker = doors.workers.export(installed);
+        self.requirements.waiting.insert(worker, Waiting::Export(Some(client), name.into()));
+        true
+    }
+
+    /// Begins to install what another server has exported.
+    pub(crate) fn import(&mut self, doors: &mut Doors, client: ClientId, parts: &[&[u8]]) {
+        let worker = doors.workers.import(parts);
+        self.requirements.waiting.insert(worker, Waiting::Import(Some(client)));
     }
 
     pub(crate) fn prepared(
@@ -57,7 +90,11 @@ impl Engine {
         worker: WorkerId,
         outcome: Result<Prepared, Vec<String>>,
     ) {
-        let Some(new) = self.requirements.waiting.remove(&worker) else { return };
+        let new = match self.requirements.waiting.remove(&worker) {
+            Some(Waiting::Script(new)) => new,
+            Some(Waiting::Import(client)) => return self.imported(doors, client, outcome),
+            Some(Waiting::Export(..)) | None => return,
+        };
         let refusal = match outcome {
             Ok(prepared) => {
                 let interpreter = prepared.interpreter;
@@ -79,10 +116,72 @@ impl Engine {
         }
     }
 
+    fn imported(
+        &mut self,
+        doors: &mut Doors,
+        client: Option<ClientId>,
+        outcome: Result<Prepared, Vec<String>>,
+    ) {
+        let mut wire = Vec::new();
+        match outcome {
+            Ok(prepared) => {
+                self.keep_installed(prepared);
+                reply_to(&mut wire).text("OK");
+            }
+            Err(lines) => reply_to(&mut wire).error(failed("import", &lines).as_bytes()),
+        }
+        if let Some(client) = client {
+            doors.host.reply(client, &wire);
+        }
+    }
+
+    pub(crate) fn exported(
+        &mut self,
+        doors: &mut Doors,
+        worker: WorkerId,
+        outcome: Result<Vec<u8>, Vec<String>>,
+    ) {
+        let waiting = self.requirements.waiting.remove(&worker);
+        let Some(Waiting::Export(Some(client), name)) = waiting else { return };
+        let mut wire = Vec::new();
+        let mut reply = reply_to(&mut wire);
+        match (outcome, self.requirements.installed.get(&name)) {
+            (Ok(bytes), Some(installed)) => {
+                reply.array(2);
+                write_requirement(self, installed, &mut reply);
+                let chunks = bytes.chunks(CHUNK_BYTES);
+                reply.array(chunks.len());
+                chunks.for_each(|chunk| reply.bulk(chunk));
+            }
+            // It left the list meanwhile.
+            (Ok(_), None) => reply.error(NO_REQUIREMENT.as_bytes()),
+            (Err(lines), _) => reply.error(failed("export", &lines).as_bytes()),
+        }
+        doors.host.reply(client, &wire);
+    }
+
+    /// Another session took the place of this one. What nobody else asked for leaves the list; it can still be imported,
+    /// for scripts need not say what they import.
+    pub(crate) fn release_requirements(&mut self, retired: SessionNumber, requirements: &[String]) {
+        for requirement in requirements {
+            let mut others =
+                self.sessions.by_number.iter().filter(|(number, _)| **number != retired);
+            if !others.any(|(_, session)| session.requirements.contains(requirement)) {
+                self.requirements.installed.remove(requirement);
+            }
+        }
+    }
+
     fn keep_installed(&mut self, prepared: Prepared) {
         let named = prepared.installed.into_iter().map(|one| (one.requirement.clone(), one));
         self.requirements.installed.extend(named);
     }
+}
+
+pub(crate) const NO_REQUIREMENT: &str = "requirement does not exists";
+
+fn failed(what: &str, why: &[String]) -> String {
+    format!("could not {what} the requirement: {}", why.join("; "))
 }
 
 #[cfg(test)]
@@ -147,6 +246,38 @@ mod tests {
         stage.act(|engine, doors| engine.client_gone(doors, CLIENT));
         stage.from(INSTALLER, FromWorker::Prepared(Err(vec!["no".into()])));
         assert_eq!(stage.replies(), [""; 0]);
+    }
+
+    #[test]
+    fn a_requirement_is_listed_until_its_last_session_is_replaced() {
+        let mut stage = waiting("ID a ");
+        stage.from(INSTALLER, FromWorker::Prepared(Ok(numpy())));
+        let kwargs = [("trigger", text("t"))];
+        stage.register(WORKER, 0, plan("CommandReader", &[]), &kwargs);
+        stage.script_done(WORKER);
+        stage.workers.prepare_later = false;
+
+        // One that needs it, too, keeps it.
+        stage.command("RG.PYEXECUTE code ID b REQUIREMENTS numpy");
+        let other = WorkerId(1);
+        stage.register(other, 0, plan("CommandReader", &[]), &[("trigger", text("other"))]);
+        stage.script_done(other);
+        stage.command("RG.PYEXECUTE code ID a UPGRADE");
+        stage.script_done(WorkerId(2));
+        assert!(stage.command("RG.PYDUMPREQS").starts_with("*1|"));
+
+        stage.command("RG.PYEXECUTE code ID c REPLACE_WITH b");
+        stage.script_done(WorkerId(3));
+        assert_eq!(stage.command("RG.PYDUMPREQS"), "*0|");
+    }
+
+    #[test]
+    fn a_requirement_stays_listed_when_its_session_has_ended() {
+        let mut stage = waiting("");
+        stage.from(INSTALLER, FromWorker::Prepared(Ok(numpy())));
+        stage.script_done(WORKER);
+        assert!(stage.engine.sessions.by_number.is_empty());
+        assert!(stage.command("RG.PYDUMPREQS").starts_with("*1|"));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::inside::Inside;
 use crate::plan::{Argument, Plan, Step, StepKind};
 use crate::registrations::{Announced, During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, Farewell, Forbidden, FromWorker, FunctionId, Needs, Prepared,
-    Preparing, Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, Farewell, Forbidden, FromWorker, FunctionId, Installed, Needs,
+    Prepared, Preparing, Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId,
+    Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -204,6 +205,16 @@ impl Workers for Cast {
             return Preparing::Waiting(WorkerId(999 + self.needs.len() as u64));
         }
         Preparing::Ready(Prepared::default())
+    }
+
+    fn export(&mut self, installed: &Installed) -> WorkerId {
+        self.sent.push(format!("export {} from {}", installed.requirement, installed.path));
+        WorkerId(2000)
+    }
+
+    fn import(&mut self, parts: &[&[u8]]) -> WorkerId {
+        self.sent.push(format!("import {}", String::from_utf8_lossy(&parts.concat())));
+        WorkerId(3000)
     }
 
     fn start(&mut self, spec: &SessionSpec) -> WorkerId {

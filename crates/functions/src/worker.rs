@@ -136,6 +136,13 @@ pub trait Workers {
     /// Finds the interpreter and installs what is missing, beside the server and never into the system.
     fn prepare(&mut self, needs: &Needs) -> Preparing;
 
+    /// Begins to make one string of bytes of a requirement: [`FromWorker::Exported`] comes from the one that is returned.
+    fn export(&mut self, installed: &Installed) -> WorkerId;
+
+    /// Begins to install what [`Workers::export`] made, in however many parts: [`FromWorker::Prepared`] comes from the one
+    /// that is returned.
+    fn import(&mut self, parts: &[&[u8]]) -> WorkerId;
+
     /// Takes a warm process for a session. A failure to start arrives as [`FromWorker::Exited`].
     fn start(&mut self, spec: &SessionSpec) -> WorkerId;
 
@@ -376,6 +383,8 @@ pub enum FromWorker {
     },
     /// What [`Workers::prepare`] began has ended; an error is what to tell the client, one line or more.
     Prepared(Result<Prepared, Vec<String>>),
+    /// What [`Workers::export`] began has ended.
+    Exported(Result<Vec<u8>, Vec<String>>),
     /// The process is gone. The last message of a worker, always sent, unless the engine killed it.
     Exited {
         reason: ExitReason,
@@ -405,6 +414,7 @@ impl FromWorker {
             | FromWorker::StepDurations { .. }
             | FromWorker::Computed { .. }
             | FromWorker::Prepared(_)
+            | FromWorker::Exported(_)
             | FromWorker::Exited { .. } => None,
         }
     }

@@ -1,17 +1,21 @@
-//! A child process that surveys an interpreter or installs packages for it: python/mainspring_worker/installer.py.
+//! A child process that does one job for an interpreter, from surveying it to installing packages for it:
+//! python/mainspring_installer.
 
 use std::ffi::OsStr;
-use std::io::{self, PipeReader, Read};
+use std::fs::File;
+use std::io::{self, PipeReader, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
-use crate::{runtime, sys};
+use crate::{marshal, runtime, sys};
 
 pub(crate) struct Installer {
     child: Child,
     output: PipeReader,
     partial: Vec<u8>,
+    /// What it was given; an export takes its place.
+    given: File,
     /// What it found out so far.
     pub(crate) findings: Findings,
 }
@@ -49,25 +53,37 @@ impl Installation {
 /// Lines longer than this come from no installer of ours.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// What a job is given: a file in memory that begins with the installer's own modules.
+pub(crate) fn given(parts: &[&[u8]]) -> io::Result<File> {
+    let mut file = sys::memory_file(c"mainspring-installer")?;
+    file.write_all(&marshal::sources(runtime::INSTALLER_MODULES))?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.rewind()?;
+    Ok(file)
+}
+
 impl Installer {
     pub(crate) fn start<'a>(
         interpreter: &OsStr,
         job: &str,
         arguments: impl Iterator<Item = &'a OsStr>,
+        given: File,
     ) -> io::Result<Self> {
         let (output, write_end) = io::pipe()?;
         sys::set_nonblocking(output.as_fd())?;
         // Isolated as the zygote is; but pip's own settings in the environment are the administrator's and count.
         // A group of its own, so that whatever pip started can be ended with it.
         let child = Command::new(interpreter)
-            .args(["-I", "-X", "utf8", "-c", runtime::INSTALLER, job])
+            .args(["-I", "-X", "utf8", "-c", runtime::INSTALLER_STUB, job])
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(given.try_clone()?)
             .stdout(write_end.try_clone()?)
             .stderr(write_end)
             .process_group(0)
             .spawn()?;
-        Ok(Installer { child, output, partial: Vec::new(), findings: Findings::default() })
+        Ok(Installer { child, output, partial: Vec::new(), given, findings: Findings::default() })
     }
 
     pub(crate) fn output_fd(&self) -> BorrowedFd<'_> {
@@ -106,16 +122,39 @@ impl Installer {
         sys::kill_group(&self.child);
     }
 
-    /// Reaps it; whether it did what it should, what it found, and the descriptor that is still watched. Its output
-    /// has ended, so it ends now or is none of ours: then it is made to.
-    pub(crate) fn end(mut self) -> (bool, Findings, OwnedFd) {
+    /// Reaps it. Its output has ended, so it ends now or is none of ours: then it is made to.
+    pub(crate) fn end(mut self) -> Ended {
         self.kill();
         let success = self.child.wait().is_ok_and(|status| status.success());
         if !self.partial.is_empty() {
             let rest = String::from_utf8_lossy(&self.partial).into_owned();
             self.findings.note(&rest);
         }
-        (success, self.findings, OwnedFd::from(self.output))
+        if !success && self.findings.errors.is_empty() {
+            self.findings.errors.push("the installer ended early: the log says more".into());
+        }
+        let Installer { output, given, findings, .. } = self;
+        Ended { success, findings, given, output: OwnedFd::from(output) }
+    }
+}
+
+/// What is left of a job.
+pub(crate) struct Ended {
+    /// Whether it did what it should.
+    pub(crate) success: bool,
+    pub(crate) findings: Findings,
+    given: File,
+    /// The descriptor that is still watched.
+    pub(crate) output: OwnedFd,
+}
+
+impl Ended {
+    /// What an export left in the place of what it was given.
+    pub(crate) fn handed_out(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.given.rewind()?;
+        self.given.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 

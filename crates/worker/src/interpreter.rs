@@ -55,8 +55,17 @@ impl Knowledge {
 }
 
 impl Interpreter {
+    /// Those that are known already stay where they are.
     pub(crate) fn add(&mut self, installations: Vec<Installation>) {
-        self.installations.extend(installations);
+        for installation in installations {
+            if self.installations.iter().all(|known| known.path != installation.path) {
+                self.installations.push(installation);
+            }
+        }
+    }
+
+    pub(crate) fn has_installation(&self, path: &str) -> bool {
+        self.installations.iter().any(|known| known.path == path)
     }
 
     /// Where sessions import from, what came last first: it was chosen with what is older in mind.
@@ -102,7 +111,7 @@ mod tests {
         };
         let mut knowledge = Knowledge::of(findings);
         let interpreter = knowledge.interpreter_mut().unwrap();
-        interpreter.add(vec![installation("/2", "a")]);
+        interpreter.add(vec![installation("/2", "a"), installation("/1", "a")]);
         assert_eq!(interpreter.find("a").unwrap().path, "/2");
         assert_eq!(interpreter.find("b"), None);
         assert_eq!(interpreter.sites().collect::<Vec<_>>(), ["/2/site", "/1/site"]);

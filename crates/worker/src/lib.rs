@@ -18,6 +18,7 @@ mod process;
 mod records;
 mod resp2;
 mod sys;
+mod transfer;
 mod transport;
 mod usage;
 mod zygote;
@@ -35,17 +36,36 @@ pub mod runtime {
     /// Run by [`STUB`]; receives [`MODULES`] over the same socket.
     pub const BOOT: &str = include_str!("../../../python/mainspring_worker/boot.py");
 
-    /// Started with `python -c` for each installation of packages.
-    pub const INSTALLER: &str = include_str!("../../../python/mainspring_worker/installer.py");
+    /// What `python -c` is given for a job: its standard input begins with [`INSTALLER_MODULES`].
+    pub const INSTALLER_STUB: &str = "import marshal; given = open(0, 'rb', closefd=False); \
+         sources = marshal.load(given); exec(sources['boot'])";
 
     macro_rules! modules {
-        ($($name:literal),* $(,)?) => {
-            &[$(($name, include_str!(concat!("../../../python/mainspring_worker/", $name, ".py")))),*]
+        ($package:literal: $($name:literal),* $(,)?) => {
+            &[$((
+                $name,
+                include_str!(concat!("../../../python/", $package, "/", $name, ".py")),
+            )),*]
         };
     }
 
+    /// Name and source of every module of the package `mainspring_installer`.
+    pub const INSTALLER_MODULES: &[(&str, &str)] = modules![
+        "mainspring_installer":
+        "boot",
+        "install",
+        "installations",
+        "jobs",
+        "pip_runs",
+        "report",
+        "resolved",
+        "transfer",
+        "unpack",
+    ];
+
     /// Name and source of every module of the package `mainspring_worker`.
     pub const MODULES: &[(&str, &str)] = modules![
+        "mainspring_worker":
         "__init__",
         "api",
         "builder",

@@ -22,6 +22,7 @@ pub(crate) mod to_worker {
     pub(crate) const ABORT_SCRIPT: i64 = 11;
     pub(crate) const TIME_EVENT: i64 = 12;
     pub(crate) const PROFILE: i64 = 13;
+    pub(crate) const PACKAGES: i64 = 14;
 }
 
 /// Leads a message that means nothing but: look into the mailbox. Both ways.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, Forbidden, FromWorker, FunctionId, Needs, Preparing, Profiling,
-    RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, Forbidden, FromWorker, FunctionId, Installed, Needs, Preparing,
+    Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 use crate::environment::Environment;
@@ -23,6 +23,7 @@ use crate::message::{Unexpected, to_worker};
 use crate::preparation::{Job, Packages, Preparation};
 use crate::process::{Process, Reading, printed};
 use crate::records::Records;
+use crate::transfer::Transfer;
 use crate::transport::Socket;
 use crate::zygote::{Notice, Zygote};
 use crate::{confinement, resp2, sys, usage};
@@ -49,6 +50,8 @@ pub struct Pool {
     pub(crate) homes: Vec<Home>,
     /// Scripts that wait for their interpreter or their packages.
     pub(crate) preparations: Vec<Preparation>,
+    /// Requirements that wait to be handed out or taken in.
+    pub(crate) transfers: Vec<Transfer>,
     processes: HashMap<u64, Process>,
     /// Numbers of processes and zygotes; never used again.
     next: u64,
@@ -82,6 +85,8 @@ pub(crate) struct Home {
     pub(crate) knowledge: Knowledge,
     /// A survey or an installation.
     pub(crate) job: Option<Job>,
+    /// What the next script will probably import.
+    pub(crate) expected: Option<&'static str>,
 }
 
 /// A descriptor that the host's event loop shall watch, watch differently, or stop watching.
@@ -132,6 +137,7 @@ impl Pool {
             spec,
             homes,
             preparations: Vec::new(),
+            transfers: Vec::new(),
             processes: HashMap::new(),
             next: 1,
             unsent: Vec::new(),
@@ -148,7 +154,7 @@ impl Pool {
             home.wants_refill = true;
         }
         pool.refill(0);
-        pool.survey_if_used_before();
+        pool.survey_early();
         pool
     }
 
@@ -662,7 +668,37 @@ impl Pool {
             watch(&mut self.changes, fd, number << 2 | OUTPUT);
         }
         self.processes.insert(number, process);
+        self.tell_packages(index, number);
         Ok(number)
+    }
+
+    /// At once, while nobody waits for the process: it takes as long as a short script.
+    fn tell_packages(&mut self, index: usize, number: u64) {
+        let interpreter = self.homes[index].knowledge.interpreter();
+        let sites: Vec<String> =
+            interpreter.map(|known| known.sites().collect()).unwrap_or_default();
+        let expected = self.homes[index].expected;
+        if !sites.is_empty() {
+            self.queue(WorkerId(number), |to| {
+                to.tuple(3);
+                to.int(to_worker::PACKAGES);
+                to.list(sites.len());
+                sites.iter().for_each(|site| to.text(site));
+                match expected {
+                    Some(module) => to.text(module),
+                    None => to.none(),
+                }
+            });
+        }
+    }
+
+    /// The processes that wait for a session know other packages than there are now: others take their place.
+    pub(crate) fn replace_warm(&mut self, index: usize) {
+        for number in std::mem::take(&mut self.homes[index].warm) {
+            self.homes[index].wants_refill = true;
+            self.kill_process(number);
+            self.remove(number);
+        }
     }
 
     /// A warm process, or a new one; otherwise why there is none.
@@ -728,6 +764,14 @@ impl Workers for Pool {
         self.prepare_script(needs)
     }
 
+    fn export(&mut self, installed: &Installed) -> WorkerId {
+        self.begin_export(installed)
+    }
+
+    fn import(&mut self, parts: &[&[u8]]) -> WorkerId {
+        self.begin_import(parts)
+    }
+
     fn start(&mut self, spec: &SessionSpec) -> WorkerId {
         let number = match self.take(spec.interpreter) {
             Ok(number) => number,
@@ -741,17 +785,12 @@ impl Workers for Pool {
         };
         self.processes.get_mut(&number).expect("just taken").taken = true;
         let worker = WorkerId(number);
-        let interpreter = self.homes[spec.interpreter].knowledge.interpreter();
-        let sites: Vec<String> =
-            interpreter.map(|known| known.sites().collect()).unwrap_or_default();
         self.queue(worker, |to| {
-            to.tuple(9);
+            to.tuple(8);
             to.int(to_worker::SESSION);
             to.text(&spec.name);
             to.int(i64::try_from(spec.threads.max(1)).unwrap_or(i64::MAX));
             limit(to, spec.memory_bytes_max);
-            to.list(sites.len());
-            sites.iter().for_each(|site| to.text(site));
             limit(to, spec.cpu_ms_max);
             limit(to, spec.files_max);
             to.list(spec.forbidden.len());

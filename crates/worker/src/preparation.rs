@@ -3,6 +3,7 @@
 //! Each interpreter has at most one job at a time; whoever waits is looked at again whenever a job has ended.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -10,12 +11,16 @@ use std::path::PathBuf;
 use functions::host::Level;
 use functions::worker::{FromWorker, Needs, Prepared, Preparing, WorkerId};
 
-use crate::installer::{Findings, Installer};
+use crate::installer::{self, Findings, Installer};
 use crate::interpreter::Knowledge;
 use crate::pool::{Change, Interest, OUTPUT, Pool};
 
 /// Building a large package from its sources takes minutes; longer than this it hangs.
 const INSTALL_MS_MAX: i64 = 30 * 60_000;
+
+/// redgrease asks for itself with every function, and takes much longer to import than most functions to run: where a script
+/// asked for it, the next one probably does.
+const ASKED_FOR_AGAIN: &str = "redgrease";
 
 /// A script that waits.
 pub(crate) struct Preparation {
@@ -23,6 +28,9 @@ pub(crate) struct Preparation {
     needs: Needs,
     /// Its requirements have been installed again.
     installed_again: bool,
+    /// What it lacked when it was looked at last, and where.
+    missing: Vec<String>,
+    index: usize,
     failed: Option<Vec<String>>,
 }
 
@@ -35,12 +43,14 @@ pub(crate) struct Job {
     until_ms: Option<i64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Task {
+pub(crate) enum Task {
     Survey,
     /// For the script that waits under this number.
     Install(WorkerId),
     Cloudpickle,
+    /// A requirement is handed out, or taken in, under this number.
+    Export(WorkerId),
+    Import(WorkerId),
 }
 
 /// Where packages are installed, and where wheels may be found without a network.
@@ -62,10 +72,23 @@ impl Pool {
             }
         }
         let worker = WorkerId(self.take_number());
-        let mut preparation =
-            Preparation { worker, needs: needs.clone(), installed_again: false, failed: None };
+        let mut preparation = Preparation {
+            worker,
+            needs: needs.clone(),
+            installed_again: false,
+            missing: Vec::new(),
+            index: 0,
+            failed: None,
+        };
         match self.try_to_prepare(&mut preparation) {
-            Some(Ok(prepared)) => Preparing::Ready(prepared),
+            Some(Ok(prepared)) => {
+                let is_asked = |requirement: &String| names(requirement, ASKED_FOR_AGAIN);
+                let expected = needs.requirements.iter().any(is_asked).then_some(ASKED_FOR_AGAIN);
+                if let Some(home) = self.homes.get_mut(prepared.interpreter) {
+                    home.expected = expected;
+                }
+                Preparing::Ready(prepared)
+            }
             Some(Err(error)) => {
                 self.late.push_back((worker, FromWorker::Prepared(Err(error))));
                 Preparing::Waiting(worker)
@@ -77,10 +100,11 @@ impl Pool {
         }
     }
 
-    /// Packages that an earlier server installed are there at once: each interpreter is asked what it has.
-    pub(crate) fn survey_if_used_before(&mut self) {
-        let base = self.spec.packages.directory.as_ref();
-        if base.is_some_and(|base| base.exists()) {
+    /// Packages that an earlier server installed are there at once, and where wheels are provided some will be asked for:
+    /// each interpreter is asked what it has.
+    pub(crate) fn survey_early(&mut self) {
+        let Packages { directory, wheels } = &self.spec.packages;
+        if directory.as_ref().is_some_and(|base| base.exists() || wheels.is_some()) {
             for index in 0..self.homes.len() {
                 self.survey(index);
             }
@@ -119,6 +143,8 @@ impl Pool {
             .filter(|requirement| again || interpreter.find(requirement).is_none())
             .cloned()
             .collect();
+        preparation.missing.clone_from(&missing);
+        preparation.index = index;
         let lacks_cloudpickle = needs.cloudpickle
             && !interpreter.has_cloudpickle()
             && !interpreter.looked_for_cloudpickle
@@ -144,7 +170,7 @@ impl Pool {
     }
 
     /// The first interpreter of this version, or the first at all; none while one is being asked.
-    fn choose(&mut self, python: Option<(u32, u32)>) -> Result<Option<usize>, String> {
+    pub(crate) fn choose(&mut self, python: Option<(u32, u32)>) -> Result<Option<usize>, String> {
         let count = if python.is_some() { self.homes.len() } else { self.homes.len().min(1) };
         for index in 0..count {
             if matches!(self.homes[index].knowledge, Knowledge::None) {
@@ -193,7 +219,7 @@ impl Pool {
 
     fn survey(&mut self, index: usize) {
         if self.homes[index].job.is_none()
-            && let Err(error) = self.start_job(index, Task::Survey, "survey", &[])
+            && let Err(error) = self.start_job(index, Task::Survey, "survey", &[], None)
         {
             self.homes[index].knowledge = Knowledge::Broken(error.to_string());
         }
@@ -216,22 +242,24 @@ impl Pool {
         let wheels = self.spec.packages.wheels.clone().unwrap_or_default().into_os_string();
         let mut arguments = vec![wheels];
         arguments.extend(requirements.iter().map(OsString::from));
-        self.start_job(index, task, verb, &arguments)
+        self.start_job(index, task, verb, &arguments, None)
     }
 
-    fn start_job(
+    pub(crate) fn start_job(
         &mut self,
         index: usize,
         task: Task,
         verb: &str,
         arguments: &[OsString],
+        given: Option<File>,
     ) -> io::Result<()> {
         let interpreter = self.spec.interpreters.get(index).ok_or(io::ErrorKind::NotFound)?;
+        let given = given.map_or_else(|| installer::given(&[]), Ok)?;
         let base = self.spec.packages.directory.clone().unwrap_or_default();
         let arguments = std::iter::once(base.as_os_str())
             .chain(arguments.iter().map(OsString::as_os_str))
             .collect::<Vec<&OsStr>>();
-        let installer = Installer::start(interpreter, verb, arguments.into_iter())?;
+        let installer = Installer::start(interpreter, verb, arguments.into_iter(), given)?;
         let number = self.take_number();
         self.changes.push(Change::Watch {
             fd: installer.output_fd().as_raw_fd(),
@@ -262,17 +290,27 @@ impl Pool {
         let Some(Job { number, installer, task, .. }) = self.homes[index].job.take() else {
             return;
         };
-        let (success, mut findings, fd) = installer.end();
-        self.changes.push(Change::Forget { fd, token: number << 2 | OUTPUT });
+        let mut ended = installer.end();
+        let (success, mut findings) = (ended.success, std::mem::take(&mut ended.findings));
         if let Some(line) = findings.log.pop() {
             self.homes[index].last_words = Some(line);
         }
+        let has_more = !findings.installations.is_empty();
         match task {
             Task::Survey => {
                 findings.log.extend(self.homes[index].last_words.take());
                 self.homes[index].knowledge = Knowledge::of(findings);
             }
             Task::Install(worker) => self.installed(index, worker, success, findings),
+            Task::Export(worker) => {
+                let bytes = if success {
+                    ended.handed_out().map_err(|error| vec![error.to_string()])
+                } else {
+                    Err(findings.errors)
+                };
+                self.late.push_back((worker, FromWorker::Exported(bytes)));
+            }
+            Task::Import(worker) => self.imported(index, worker, success, findings),
             Task::Cloudpickle => {
                 if let Some(interpreter) = self.homes[index].knowledge.interpreter_mut() {
                     interpreter.looked_for_cloudpickle = true;
@@ -286,7 +324,12 @@ impl Pool {
                 }
             }
         }
+        self.changes.push(Change::Forget { fd: ended.output, token: number << 2 | OUTPUT });
+        if has_more {
+            self.replace_warm(index);
+        }
         self.advance_preparations();
+        self.advance_transfers();
     }
 
     fn installed(&mut self, index: usize, worker: WorkerId, success: bool, findings: Findings) {
@@ -296,12 +339,19 @@ impl Pool {
         if let Some(interpreter) = self.homes[index].knowledge.interpreter_mut() {
             interpreter.add(findings.installations);
         }
-        let waits = self.preparations.iter_mut().find(|waits| waits.worker == worker);
-        let Some(waits) = waits else { return };
+        let waits = self.preparations.iter().position(|waits| waits.worker == worker);
+        let Some(at) = waits else { return };
         if success {
-            waits.installed_again = true;
-        } else {
-            waits.failed = Some(unsatisfied(findings.errors));
+            self.preparations[at].installed_again = true;
+            return;
+        }
+        // Whoever waits for the same would only wait for the same answer.
+        let missing = std::mem::take(&mut self.preparations[at].missing);
+        self.preparations[at].failed = Some(unsatisfied(findings.errors.clone()));
+        for other in &mut self.preparations {
+            if other.index == index && !missing.is_empty() && other.missing == missing {
+                other.failed = Some(unsatisfied(findings.errors.clone()));
+            }
         }
     }
 
@@ -329,13 +379,22 @@ impl Pool {
 
     pub(crate) fn end_jobs(&mut self) {
         self.preparations.clear();
+        self.transfers.clear();
         for home in &mut self.homes {
             if let Some(job) = home.job.take() {
-                let (_, _, fd) = job.installer.end();
+                let fd = job.installer.end().output;
                 self.changes.push(Change::Forget { fd, token: job.number << 2 | OUTPUT });
             }
         }
     }
+}
+
+/// Whether this is the package that a requirement asks for, whatever follows its name.
+fn names(requirement: &str, package: &str) -> bool {
+    let rest = requirement.trim_start().strip_prefix(package);
+    rest.is_some_and(|rest| {
+        !rest.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.'))
+    })
 }
 
 /// In the words that RedisGears' clients look for, then the reason.
@@ -343,4 +402,21 @@ fn unsatisfied(why: Vec<String>) -> Vec<String> {
     let first =
         "Could not satisfy requirements, look at the log file for more information.".to_owned();
     std::iter::once(first).chain(why).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requirement_names_its_package_before_extras_and_versions() {
+        for requirement in
+            ["redgrease", "redgrease[runtime]", "redgrease==0.3.30", "redgrease >= 0.3"]
+        {
+            assert!(names(requirement, "redgrease"), "{requirement}");
+        }
+        for other in ["redgrease-tools", "red", "redgrease2", "https://x/redgrease"] {
+            assert!(!names(other, "redgrease"), "{other}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! The few system calls that std has no safe door for. The only `unsafe` of this crate.
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -248,6 +250,15 @@ pub(crate) fn landlock_abi() -> io::Result<usize> {
         )
     };
     check(abi as isize)
+}
+
+/// A file that is nowhere but in memory, closed in every child but where it is handed over.
+pub(crate) fn memory_file(name: &CStr) -> io::Result<File> {
+    // SAFETY: the name ends with a NUL and lives through the call.
+    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    check(fd as isize)?;
+    // SAFETY: the call succeeded, so it is open and nobody else owns it.
+    Ok(unsafe { File::from_raw_fd(fd) })
 }
 
 fn check(result: isize) -> io::Result<usize> {

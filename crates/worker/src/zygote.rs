@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use crate::environment::Environment;
 use crate::log_lines::LogLines;
-use crate::marshal::{Names, Writer};
-use crate::{runtime, sys};
+use crate::{marshal, runtime, sys};
 
 pub(crate) struct Zygote {
     child: Child,
@@ -52,7 +51,7 @@ impl Zygote {
         let zygote = Zygote { child, control, output: Some(output), lines: LogLines::default() };
         // These fail when it has ended already. The end of the control socket tells so, and its output why.
         let _ = sys::send_packet(zygote.control.as_fd(), runtime::BOOT.as_bytes(), &[]);
-        let _ = sys::send_packet(zygote.control.as_fd(), &modules(), &[]);
+        let _ = sys::send_packet(zygote.control.as_fd(), &marshal::sources(runtime::MODULES), &[]);
         Ok(zygote)
     }
 
@@ -124,18 +123,6 @@ impl Zygote {
         let _ = self.child.wait();
         (self.control, self.output.map(OwnedFd::from))
     }
-}
-
-fn modules() -> Vec<u8> {
-    let (mut packet, mut names) = (Vec::new(), Names::default());
-    let mut to = Writer::new(&mut packet, &mut names);
-    to.open_dict();
-    for (name, source) in runtime::MODULES {
-        to.text(name);
-        to.text(source);
-    }
-    to.close_dict();
-    packet
 }
 
 fn parse(packet: &[u8]) -> Option<Notice> {

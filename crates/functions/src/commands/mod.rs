@@ -18,6 +18,8 @@ mod pauseregistrations;
 mod pydumpreqs;
 mod pydumpsessions;
 mod pyexecute;
+mod pyexportreq;
+mod pyimportreq;
 mod pyprofile;
 mod pystats;
 mod refreshcluster;
@@ -36,6 +38,7 @@ use crate::identifier::RegistrationNumber;
 use crate::worker::ExecutionId;
 
 pub(crate) use hello::random_name;
+pub(crate) use pydumpreqs::write_requirement;
 pub(crate) use pyexecute::Install;
 pub(crate) use pystats::MemoryAccount;
 
@@ -66,7 +69,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 /// Sorted by name.
-static COMMANDS: [Command; 25] = [
+static COMMANDS: [Command; 27] = [
     abortexecution::COMMAND,
     clearregistrationsstats::COMMAND,
     configget::COMMAND,
@@ -85,6 +88,8 @@ static COMMANDS: [Command; 25] = [
     pydumpreqs::COMMAND,
     pydumpsessions::COMMAND,
     pyexecute::COMMAND,
+    pyexportreq::COMMAND,
+    pyimportreq::COMMAND,
     pyprofile::COMMAND,
     pystats::COMMAND,
     refreshcluster::COMMAND,

@@ -23,7 +23,7 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
     Ok(Answer::Ready)
 }
 
-pub(super) fn write_requirement(engine: &Engine, installed: &Installed, reply: &mut ReplyWriter) {
+pub(crate) fn write_requirement(engine: &Engine, installed: &Installed, reply: &mut ReplyWriter) {
     let is_late = engine.config.reply_compat() >= ReplyCompat::V1_2_13;
     reply.array(if is_late { 18 } else { 12 });
     reply.text("GearReqVersion");

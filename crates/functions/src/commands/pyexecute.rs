@@ -57,7 +57,10 @@ fn parse(words: &[&[u8]], new: &mut NewSession) -> Result<Install, Refusal> {
                 for word in rest.by_ref() {
                     let requirement = text(word);
                     check_requirement(&requirement)?;
-                    new.requirements.push(requirement);
+                    // gearsclient repeats those of its earlier functions.
+                    if !new.requirements.contains(&requirement) {
+                        new.requirements.push(requirement);
+                    }
                 }
             }
             _ => return Err(format!("Unknown arguments were given: {}", text(word)).into()),
@@ -128,7 +131,7 @@ mod tests {
     fn what_follows_requirements_is_one() {
         let mut stage = Stage::new();
         assert_eq!(stage.command("RG.PYEXECUTE code requirements"), "…");
-        stage.command("RG.PYEXECUTE code REQUIREMENTS numpy ID a");
+        stage.command("RG.PYEXECUTE code REQUIREMENTS numpy ID a numpy");
         assert_eq!(stage.workers.needs[1].requirements, ["numpy", "ID", "a"]);
     }
 

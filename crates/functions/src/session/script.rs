@@ -167,11 +167,12 @@ impl Engine {
     /// Another session takes the place of this one.
     fn retire_session(&mut self, doors: &mut Doors, number: SessionNumber) {
         let Some(session) = self.sessions.by_number.get(&number) else { return };
-        let name = session.name.clone();
+        let (name, requirements) = (session.name.clone(), session.requirements.clone());
         for registration in session.registrations.clone() {
             self.unregister(doors, registration, Pending::Abort);
         }
         self.sessions.by_name.remove(&name);
+        self.release_requirements(number, &requirements);
         if let Some(session) = self.sessions.by_number.get_mut(&number) {
             session.end_time_events(doors.host);
         }

@@ -12,6 +12,19 @@ pub(crate) use read::read;
 pub(crate) use read::read_and_judge;
 pub(crate) use write::{Names, Writer};
 
+/// A package's modules as one dict: their sources by their names.
+pub(crate) fn sources(modules: &[(&str, &str)]) -> Vec<u8> {
+    let (mut bytes, mut names) = (Vec::new(), Names::default());
+    let mut to = Writer::new(&mut bytes, &mut names);
+    to.open_dict();
+    for (name, source) in modules {
+        to.text(name);
+        to.text(source);
+    }
+    to.close_dict();
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
