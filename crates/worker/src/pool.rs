@@ -205,8 +205,17 @@ impl Pool {
     fn look_at(&mut self, number: u64, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
         let Some(process) = self.processes.get_mut(&number) else { return };
         let looked = process.look(&mut |message| sink(WorkerId(number), message));
+        let refused = process.refused.take();
         if let Err(Unexpected(why)) = looked {
             self.break_off(number, why);
+        }
+        self.refuse(number, refused);
+    }
+
+    fn refuse(&mut self, number: u64, call: Option<Token>) {
+        if let Some(token) = call {
+            let text = "an argument is not valid text: surrogates not allowed";
+            self.reply(WorkerId(number), token, false, |to| to.text(text));
         }
     }
 
@@ -446,9 +455,11 @@ impl Pool {
                 message.token().is_some() || matches!(message, FromWorker::Progress { .. });
             sink(WorkerId(number), message);
         });
+        let refused = process.refused.take();
         if is_lively {
             self.attend_from_now_on(number);
         }
+        self.refuse(number, refused);
         match reading {
             Reading::Drained => {}
             Reading::More => self.unread.push(number << 2 | STREAM),
