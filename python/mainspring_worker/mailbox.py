@@ -37,9 +37,9 @@ ASKS = 1 << 24
 ERROR, ELSEWHERE, MARKED = 1 << 24, 1 << 25, 1 << 26
 LENGTH = (1 << 24) - 1
 
-# So many looks for an answer at once, about half a microsecond, and so many more between which others may have the
+# So many looks for an answer at once, a bit more than a microsecond, and so many more between which others may have the
 # processor: the server may be waiting for this very one. Sleeping and being woken costs about as much as all of them.
-LOOKS = range(16)
+LOOKS = range(32)
 YIELDS = range(40)
 # After looking in vain so many calls go without it; twice as many after the next, up to the second number.
 PENALTY = 2

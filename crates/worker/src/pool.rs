@@ -1,6 +1,6 @@
 //! The pool: zygotes, warm processes, sessions; and the door [`Workers`] in front of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -47,7 +47,7 @@ pub struct Pool {
     pub(crate) homes: Vec<Home>,
     /// Scripts that wait for their interpreter or their packages.
     pub(crate) preparations: Vec<Preparation>,
-    processes: HashMap<u64, Process>,
+    processes: BTreeMap<u64, Process>,
     /// Numbers of processes and zygotes; never used again.
     next: u64,
     /// Processes with something to write.
@@ -130,7 +130,7 @@ impl Pool {
             spec,
             homes,
             preparations: Vec::new(),
-            processes: HashMap::new(),
+            processes: BTreeMap::new(),
             next: 1,
             unsent: Vec::new(),
             changes: Vec::new(),
