@@ -33,13 +33,13 @@ BYTES = DELIVERY_AT + DELIVERY_BYTES_MAX
 # Beside the length of a frame: its answer is looked for here.
 ASKS = 1 << 24
 
-# Beside the length of an answer: what it is, if not a value that can be taken as it is. DECLINED: as if it had never been asked.
-ERROR, ELSEWHERE, MARKED, DECLINED = 1 << 24, 1 << 25, 1 << 26, 1 << 27
+# Beside the length of an answer: what it is, if not a value that can be taken as it is.
+ERROR, ELSEWHERE, MARKED = 1 << 24, 1 << 25, 1 << 26
 LENGTH = (1 << 24) - 1
 
-# So many looks for an answer at once, about half a microsecond, and so many more between which others may have the
+# So many looks for an answer at once, a bit more than a microsecond, and so many more between which others may have the
 # processor: the server may be waiting for this very one. Sleeping and being woken costs about as much as all of them.
-LOOKS = range(16)
+LOOKS = range(32)
 YIELDS = range(40)
 # After looking in vain so many calls go without it; twice as many after the next, up to the second number.
 PENALTY = 2
@@ -69,22 +69,6 @@ class Mailbox:
         self.barrier.acquire()
         self.barrier.release()
 
-    def put(self, frame, length):
-        """Puts a frame in, if the one before has been taken; gives its number. `length`: also says whether it asks. By whoever
-        has the right to send."""
-        words = self.words
-        number = words[REQUEST]
-        size = len(frame)
-        if words[DONE] != number or size > REQUEST_BYTES_MAX:
-            return None
-        number = (number + 1) & NUMBER_MASK
-        self.request[:size] = frame
-        words[REQUEST_BYTES] = length
-        if not IS_ORDERED:
-            self.fence()
-        words[REQUEST] = number
-        return number
-
     def post(self, frame, sent):
         """Puts a frame in that wants no answer; whether it has. `sent`: how many frames the stream was given before."""
         if self.words[TAKEN] != sent or not self.acquire(False):
@@ -93,6 +77,22 @@ class Mailbox:
             return self.put(frame, len(frame)) is not None
         finally:
             self.release()
+
+    def put(self, frame, length):
+        """Puts a frame in, if the one before has been taken; gives its number. `length`: also says whether it asks. By whoever
+        has the right to send."""
+        words = self.words
+        number = words[REQUEST]
+        size = length & LENGTH
+        if words[DONE] != number or size > REQUEST_BYTES_MAX:
+            return None
+        number = number + 1 & NUMBER_MASK
+        self.request[:size] = frame
+        words[REQUEST_BYTES] = length
+        if not IS_ORDERED:
+            self.fence()
+        words[REQUEST] = number
+        return number
 
     def ask(self, frame):
         """Puts a call in and looks for its answer. Gives (success, marked, value), or its number when the answer has to be
@@ -110,24 +110,29 @@ class Mailbox:
         words = self.words
         for _ in LOOKS:
             if words[DONE] == number:
-                return self.answer(number)
-        for _ in YIELDS:
-            sched_yield()
-            if words[DONE] == number:
-                self.penalty = PENALTY
-                return self.answer(number)
-        self.skipped = self.penalty
-        self.penalty = min(2 * self.penalty, PENALTY_MAX)
-        return number
+                break
+        else:
+            for _ in YIELDS:
+                sched_yield()
+                if words[DONE] == number:
+                    self.penalty = PENALTY
+                    break
+            else:
+                self.skipped = self.penalty
+                self.penalty = min(2 * self.penalty, PENALTY_MAX)
+                return number
+        answer = words[ANSWER]
+        if answer <= LENGTH and IS_ORDERED:
+            return True, False, loads(self.answers[:answer])
+        return self.answer(number)
 
     def answer(self, number):
+        """What became of a frame that the server is done with."""
         if not IS_ORDERED:
             self.fence()
         answer = self.words[ANSWER]
-        if answer <= LENGTH:
-            return True, False, loads(self.answers[:answer])
         if answer & ELSEWHERE:
-            return None if answer & DECLINED else number
+            return number
         return not answer & ERROR, bool(answer & MARKED), loads(self.answers[: answer & LENGTH])
 
     def collect(self):

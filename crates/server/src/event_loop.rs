@@ -6,8 +6,8 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::thread;
 use std::time::Duration;
+use std::{hint, thread};
 
 use mio::event::Source;
 use mio::net::UnixStream;
@@ -657,7 +657,10 @@ impl Server {
 fn has_mail_soon(state: &State) -> bool {
     (0..LOOKS).any(|_| {
         thread::yield_now();
-        crate::gears::has_mail(state)
+        (0..LOOKS).any(|_| {
+            hint::spin_loop();
+            crate::gears::has_mail(state)
+        })
     })
 }
 

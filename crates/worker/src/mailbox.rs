@@ -61,8 +61,6 @@ mod answer {
     pub(super) const ELSEWHERE: u32 = 1 << 25;
     /// Python has to revive some of it.
     pub(super) const MARKED: u32 = 1 << 26;
-    /// Beside ELSEWHERE: the call counts as not made, and has to take the stream itself.
-    pub(super) const DECLINED: u32 = 1 << 27;
 }
 
 pub(crate) struct Mailbox {
@@ -166,15 +164,6 @@ impl Mailbox {
         if self.call.is_none() {
             self.close(answer::ELSEWHERE);
         }
-    }
-
-    /// A call whose text has not come through as it was.
-    pub(crate) fn decline(&mut self) {
-        self.close(answer::ELSEWHERE | answer::DECLINED);
-    }
-
-    pub(crate) fn is_asking(&self) -> bool {
-        self.asks
     }
 
     pub(crate) fn is_asked(&self, token: Token) -> bool {

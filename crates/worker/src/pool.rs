@@ -1,6 +1,6 @@
 //! The pool: zygotes, warm processes, sessions; and the door [`Workers`] in front of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -52,7 +52,7 @@ pub struct Pool {
     pub(crate) preparations: Vec<Preparation>,
     /// Requirements that wait to be handed out or taken in.
     pub(crate) transfers: Vec<Transfer>,
-    processes: HashMap<u64, Process>,
+    processes: BTreeMap<u64, Process>,
     /// Numbers of processes and zygotes; never used again.
     next: u64,
     /// Processes with something to write.
@@ -138,7 +138,7 @@ impl Pool {
             homes,
             preparations: Vec::new(),
             transfers: Vec::new(),
-            processes: HashMap::new(),
+            processes: BTreeMap::new(),
             next: 1,
             unsent: Vec::new(),
             changes: Vec::new(),
@@ -213,8 +213,17 @@ impl Pool {
     fn look_at(&mut self, number: u64, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
         let Some(process) = self.processes.get_mut(&number) else { return };
         let looked = process.look(&mut |message| sink(WorkerId(number), message));
+        let refused = process.refused.take();
         if let Err(Unexpected(why)) = looked {
             self.break_off(number, why);
+        }
+        self.refuse(number, refused);
+    }
+
+    fn refuse(&mut self, number: u64, call: Option<Token>) {
+        if let Some(token) = call {
+            let text = "an argument is not valid text: surrogates not allowed";
+            self.reply(WorkerId(number), token, false, |to| to.text(text));
         }
     }
 
@@ -454,9 +463,11 @@ impl Pool {
                 message.token().is_some() || matches!(message, FromWorker::Progress { .. });
             sink(WorkerId(number), message);
         });
+        let refused = process.refused.take();
         if is_lively {
             self.attend_from_now_on(number);
         }
+        self.refuse(number, refused);
         match reading {
             Reading::Drained => {}
             Reading::More => self.unread.push(number << 2 | STREAM),

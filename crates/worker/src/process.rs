@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use functions::host::Level;
 use functions::plan::Argument;
-use functions::worker::{ExitReason, FromWorker};
+use functions::worker::{ExitReason, FromWorker, Token};
 
 use crate::frame::{Inbox, Outbox};
 use crate::log_lines::LogLines;
@@ -26,6 +26,8 @@ pub(crate) struct Process {
     pub(crate) outbox: Outbox,
     pub(crate) lines: LogLines,
     pub(crate) mailbox: Option<Mailbox>,
+    /// A call that is to be refused: there is text in it that UTF-8 does not know.
+    pub(crate) refused: Option<Token>,
     /// Frames that went, or will go, through the stream.
     streamed: u32,
     inbox: Inbox,
@@ -64,6 +66,7 @@ impl Process {
             outbox: Outbox::default(),
             lines: LogLines::default(),
             mailbox,
+            refused: None,
             streamed: 0,
             inbox: Inbox::default(),
             frame: Vec::new(),
@@ -149,7 +152,7 @@ impl Process {
                     share += length;
                     self.inbox.extend(&scratch[..length]);
                     // What the worker put into the mailbox before it wrote this comes first.
-                    let delivered = self.look(yield_).and_then(|_| self.deliver_frames(yield_));
+                    let delivered = self.look(yield_).and_then(|()| self.deliver_frames(yield_));
                     if let Err(Unexpected(why)) = delivered {
                         return Reading::Broken(why);
                     }
@@ -167,26 +170,27 @@ impl Process {
     }
 
     /// Yields what lies in the mailbox, if there is something new.
-    pub(crate) fn look(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> Result<bool, Unexpected> {
-        let Some(mailbox) = &mut self.mailbox else { return Ok(false) };
+    pub(crate) fn look(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
+        let Some(mailbox) = &mut self.mailbox else { return Ok(()) };
         if !mailbox.has_mail() || self.broken.is_some() {
-            return Ok(false);
+            return Ok(());
         }
         let mut frame = std::mem::take(&mut self.frame);
         let found = mailbox.take(&mut frame).and_then(|_| {
             let (value, is_faithful) = read(&frame)?;
-            if mailbox.is_asking() && !is_faithful {
-                mailbox.decline();
-                return Ok(false);
-            }
             // A call is the last message of its frame.
             let mut call = None;
             messages(value, &mut self.lines, &mut |message| {
                 call = message.token();
-                yield_(message);
+                if is_faithful || call.is_none() {
+                    yield_(message);
+                }
             })?;
             mailbox.taken(call);
-            Ok(true)
+            if !is_faithful {
+                self.refused = call;
+            }
+            Ok(())
         });
         self.frame = frame;
         found

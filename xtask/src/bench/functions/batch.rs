@@ -33,24 +33,29 @@ struct Query {
 }
 
 const QUERIES: [Query; 4] = [
-    Query { script: "GB().count().run()", over: Over::Strings, peer: peer::COUNT, goal: Some(5e6) },
+    Query {
+        script: "GB().count().run()",
+        over: Over::Strings,
+        peer: peer::COUNT,
+        goal: Some(10e6),
+    },
     Query {
         script: "GB().filter(lambda r: r['key'][-1] in '02468').map(lambda r: r['value']).count().run()",
         over: Over::Strings,
         peer: peer::FILTER_MAP_COUNT,
-        goal: Some(1.5e6),
+        goal: Some(3.5e6),
     },
     Query {
         script: "GB().countby(lambda r: r['key'][-1]).run()",
         over: Over::Strings,
         peer: peer::COUNT_BY,
-        goal: None,
+        goal: Some(2.5e6),
     },
     Query {
         script: "GB().countby(lambda r: r['value']['color']).run()",
         over: Over::Hashes,
         peer: peer::HASHES_COUNT_BY,
-        goal: None,
+        goal: Some(1.2e6),
     },
 ];
 

@@ -9,7 +9,7 @@ use super::registration::{MODES, Mode, register, unregister_all};
 use crate::bench::command::{encode, key};
 use crate::bench::connection::Connection;
 use crate::bench::data::VALUE;
-use crate::bench::figures::{medians, ratio, shown};
+use crate::bench::figures::{at_least, medians, ratio, shown};
 use crate::bench::load::{CONNECTIONS, Load, Stretch};
 use crate::bench::options::{Options, Scale};
 use crate::bench::random::Xorshift;
@@ -17,6 +17,9 @@ use crate::bench::server::{Kind, Place, Server};
 use crate::bench::table::Table;
 
 const DEPTHS: [usize; 2] = [1, 16];
+
+/// At the greater depth.
+const SHARE_GOAL: f64 = 0.35;
 
 /// Plain SETs a second, SETs a second with the function, their share, seconds of work left after the last SET, and the
 /// share of events that were handled.
@@ -54,6 +57,8 @@ pub(super) fn measure(options: &Options) -> io::Result<Table> {
             "events handled %",
             "peer share kept",
             "ratio",
+            "goal",
+            "",
         ],
         rows,
     })
@@ -63,12 +68,16 @@ fn row(mode: Mode, depth: usize, peer: f64, rounds: &[Figures]) -> Vec<String> {
     let mut row = vec![mode.name().into(), depth.to_string()];
     if rounds.is_empty() {
         row.extend(["", "not there yet", "", "", ""].map(str::to_owned));
-        row.extend([shown(peer), String::new()]);
+        row.extend([shown(peer), String::new(), String::new(), String::new()]);
         return row;
     }
     let [plain, with_it, share, left_s, handled] = medians(rounds);
     row.extend([shown(plain), shown(with_it), shown(share), shown(left_s)]);
     row.extend([shown(handled * 100.0), shown(peer), ratio(share / peer)]);
+    row.extend(match depth {
+        16 => [format!("share {}", shown(SHARE_GOAL)), at_least(SHARE_GOAL, share)],
+        _ => Default::default(),
+    });
     row
 }
 

@@ -8,13 +8,17 @@ use super::peer;
 use super::registration::{MODES, Mode, register, unregister_all};
 use crate::bench::command::encode;
 use crate::bench::data::VALUE;
-use crate::bench::figures::{medians, ratio, shown};
+use crate::bench::figures::{at_least, at_most, medians, ratio, shown};
 use crate::bench::load::{CONNECTIONS, Load, Stretch};
 use crate::bench::options::{Options, Scale};
 use crate::bench::server::{Kind, Place, Server};
 use crate::bench::table::Table;
 
 const DEPTH: usize = 16;
+
+/// Entries a second, and the work left after the last XADD: what the last entry waits for.
+const HANDLED_GOAL: f64 = 600e3;
+const LEFT_GOAL_S: f64 = 0.05;
 
 /// Plain XADDs a second, XADDs a second with the function, entries handled a second, seconds of work left after the last
 /// XADD, and the share of entries that were handled.
@@ -50,6 +54,8 @@ pub(super) fn measure(options: &Options) -> io::Result<Table> {
             "peer XADD/s",
             "peer handled/s",
             "ratios",
+            "goal",
+            "",
         ],
         rows,
     })
@@ -59,13 +65,15 @@ fn row(mode: Mode, peer: [f64; 2], rounds: &[Figures]) -> Vec<String> {
     let mut row = vec![mode.name().into()];
     if rounds.is_empty() {
         row.extend(["", "not there yet", "", "", ""].map(str::to_owned));
-        row.extend([shown(peer[0]), shown(peer[1]), String::new()]);
+        row.extend([shown(peer[0]), shown(peer[1]), String::new(), String::new(), String::new()]);
         return row;
     }
     let [plain, with_it, handled, left_s, share] = medians(rounds);
     row.extend([shown(plain), shown(with_it), shown(handled), shown(left_s), shown(share * 100.0)]);
     row.extend(peer.map(shown));
     row.push(format!("{} / {}", ratio(with_it / peer[0]), ratio(handled / peer[1])));
+    row.push(format!("{} handled/s, at most {} s left", shown(HANDLED_GOAL), shown(LEFT_GOAL_S)));
+    row.push(format!("{} / {}", at_least(HANDLED_GOAL, handled), at_most(LEFT_GOAL_S, left_s)));
     row
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use super::peer;
 use super::registration::{MODES, Mode, register};
 use crate::bench::command::encode;
-use crate::bench::figures::{medians, milliseconds, percentile, ratio, shown};
+use crate::bench::figures::{at_least, at_most, medians, milliseconds, percentile, ratio, shown};
 use crate::bench::load::{CONNECTIONS, Load};
 use crate::bench::options::{Options, Scale};
 use crate::bench::server::{Kind, Place, Server};
@@ -14,10 +14,36 @@ use crate::bench::table::Table;
 /// Connections, and requests in flight on each.
 const LOADS: [(usize, usize); 3] = [(1, 1), (CONNECTIONS, 1), (CONNECTIONS, 16)];
 
+/// What a function is to reach under a load.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// Half of the calls, in milliseconds.
+    Half(f64),
+    PerSecond(f64),
+}
+
+impl Goal {
+    fn shown(self) -> String {
+        match self {
+            Goal::Half(ms) => format!("p50 at most {ms} ms"),
+            Goal::PerSecond(rate) => format!("{} calls/s", shown(rate)),
+        }
+    }
+
+    fn verdict(self, per_second: f64, half_ms: f64) -> String {
+        match self {
+            Goal::Half(ms) => at_most(ms, half_ms),
+            Goal::PerSecond(rate) => at_least(rate, per_second),
+        }
+    }
+}
+
 struct Function {
     what: &'static str,
     callback: &'static str,
     peer: [&'static peer::Trigger; 2],
+    /// By load.
+    goals: [Option<Goal>; LOADS.len()],
 }
 
 const FUNCTIONS: [Function; 2] = [
@@ -25,11 +51,13 @@ const FUNCTIONS: [Function; 2] = [
         what: "a constant",
         callback: "lambda r: 'hello'",
         peer: [&peer::CONSTANT_ASYNC, &peer::CONSTANT_SYNC],
+        goals: [Some(Goal::Half(0.055)), None, Some(Goal::PerSecond(400e3))],
     },
     Function {
         what: "HINCRBY and GET",
         callback: "lambda r: (execute('HINCRBY', 'calls', 'n', '1'), execute('GET', 'text'))[1]",
         peer: [&peer::DATA_ASYNC, &peer::DATA_SYNC],
+        goals: [None, Some(Goal::PerSecond(100e3)), Some(Goal::PerSecond(100e3))],
     },
 ];
 
@@ -93,6 +121,8 @@ pub(super) fn measure(options: &Options) -> io::Result<Table> {
             "peer calls/s",
             "peer p50 / p99 ms",
             "ratio",
+            "goal",
+            "",
         ],
         rows,
     })
@@ -141,6 +171,15 @@ fn row(subject: &Subject, index: usize, rounds: &[[f64; 4]]) -> Vec<String> {
         String::new()
     });
     row.push(if subject.is_there { ratio(medians(rounds)[0] / peer_rate) } else { String::new() });
+    let goal = subject.function.goals[index];
+    row.push(goal.map(Goal::shown).unwrap_or_default());
+    row.push(match goal {
+        Some(goal) if subject.is_there => {
+            let [per_second, half, ..] = medians(rounds);
+            goal.verdict(per_second, half)
+        }
+        _ => String::new(),
+    });
     row
 }
 
