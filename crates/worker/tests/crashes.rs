@@ -250,6 +250,31 @@ fn what_a_script_prints_becomes_log_lines() {
 }
 
 #[test]
+fn a_worker_that_scribbles_into_its_mailbox_is_ended() {
+    let mut driver = Driver::new();
+    for scribble in [
+        // A frame longer than there is room; one that is no frame; a message that nobody knows.
+        "words[17] = 1 << 23; words[16] += 1",
+        "box.request[:4] = b'\\xff' * 4; words[17] = 4; words[16] += 1",
+        "frame = marshal.dumps([(77,)], 2); box.put(frame, len(frame))",
+    ] {
+        let worker = driver.session();
+        // The first call goes through the stream; then the server looks into the mailbox.
+        let (function, ..) = driver.described(
+            worker,
+            &format!(
+                "def f(r):\n  import marshal\n  from mainspring_worker import session\n  \
+                 box = session.current.desk.mailbox\n  words = box.words\n  {scribble}\n  while True: pass\n\
+                 GB('CommandReader').map(f).register(trigger='t')"
+            ),
+        );
+        driver.invoke(worker, function, &[b"t"]);
+        let reason = exit_of(&mut driver, worker);
+        assert!(matches!(reason, ExitReason::Protocol(_)), "{scribble}: {reason:?}");
+    }
+}
+
+#[test]
 fn a_worker_that_breaks_the_protocol_is_ended() {
     let mut driver = Driver::new();
     for junk in [
