@@ -7,7 +7,7 @@ use crate::engine::{Answer, Doors, Engine};
 use crate::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projection, Value};
 use crate::identifier::RegistrationNumber;
 use crate::inside::Inside;
-use crate::plan::{Argument, Plan, Step, StepKind};
+use crate::plan::{Argument, Plan, Step, StepKind, Visible};
 use crate::registrations::{During, HookedCall};
 use crate::worker::{
     ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Prepared, Preparing, RecordSink,
@@ -303,6 +303,8 @@ impl std::fmt::Display for Records {
 }
 
 impl RecordSink for Records {
+    fn show(&mut self, _: &Visible) {}
+
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
         let mut text = String::from_utf8_lossy(key).into_owned();
         match value {
@@ -611,6 +613,7 @@ pub(crate) fn plan(reader: &str, kinds: &[StepKind]) -> Plan {
         argument: Argument::Text("*".into()),
         description: None,
         steps: kinds.iter().map(step).collect(),
+        visible: Visible::ALL,
     }
 }
 

@@ -4,7 +4,7 @@
 //! never sees a process, a socket or a byte of the worker protocol.
 
 use crate::host::{Level, Value};
-use crate::plan::{Argument, Plan};
+use crate::plan::{Argument, Plan, Visible};
 
 /// One worker process; a number is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +38,9 @@ pub struct SessionSpec {
 
 /// Takes records while a batch is filled; the worker's implementation writes them straight into its wire format.
 pub trait RecordSink {
-    /// A KeysReader record. `value`: `None` when the reader was told not to read values.
+    /// Of the records that follow, no more than this is wanted.
+    fn show(&mut self, visible: &Visible);
+    /// A KeysReader record. `value`: `None` when the reader was told not to read values, or nobody can see them.
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>);
     /// A bare key (KeysOnlyReader).
     fn bare_key(&mut self, key: &[u8]);

@@ -59,6 +59,7 @@ pub mod runtime {
         "steps",
         "suspension",
         "values",
+        "visible",
         "zygote",
     ];
 }

@@ -1,7 +1,7 @@
 //! What the values in a frame mean: see docs/worker-protocol.md for the shapes.
 
 use functions::host::Level;
-use functions::plan::{Argument, Plan, Step, StepKind};
+use functions::plan::{Argument, Plan, Step, StepKind, Visible};
 use functions::worker::{ExecutionId, FromWorker, FunctionId, Token};
 
 /// Messages to a worker, by the number that leads them.
@@ -237,11 +237,46 @@ impl Fields {
             argument: fields.next()?,
             description: fields.optional_text()?,
             steps: fields.list()?.into_iter().map(step).collect::<Result<_>>()?,
+            visible: visible(fields.next()?)?,
         };
         fields.end()?;
         Ok(plan)
     }
 }
+
+/// A dict of the fields that can be seen, and behind each what can be seen of its value; None for all.
+fn visible(value: Argument) -> Result<Visible> {
+    let seen = match value {
+        Argument::None => return Ok(Visible::ALL),
+        Argument::Dict(seen) => seen,
+        _ => return Err("the visible fields are missing".into()),
+    };
+    let mut visible = NOTHING;
+    for (name, inner) in seen {
+        match text(name)?.as_str() {
+            "key" => visible.key = true,
+            "id" => visible.id = true,
+            "type" => visible.kind = true,
+            "event" => visible.event = true,
+            "value" => {
+                visible.value = true;
+                visible.inner = match inner {
+                    Argument::None => None,
+                    Argument::List(names) => {
+                        Some(names.into_iter().map(text).collect::<Result<_>>()?)
+                    }
+                    _ => return Err("the visible fields of a value are missing".into()),
+                };
+            }
+            // No record has it.
+            _ => {}
+        }
+    }
+    Ok(visible)
+}
+
+const NOTHING: Visible =
+    Visible { key: false, id: false, value: false, kind: false, event: false, inner: None };
 
 fn step(value: Argument) -> Result<Step> {
     let mut fields = Fields::of(value)?;

@@ -81,6 +81,7 @@ impl Engine {
         else {
             return;
         };
+        let visible = &execution.plan.visible;
         batch.queued = false;
         if batch.walk == Walk::Over {
             return;
@@ -98,6 +99,7 @@ impl Engine {
                 Walk::Scan { pattern, cursor, shape } => {
                     let mut next = 0;
                     workers.feed(worker, id, false, &mut |sink| {
+                        sink.show(visible);
                         next = fill(*host, sink, batch, pattern.as_deref(), cursor, shape, end_us);
                     });
                     batch.in_flight += 1;
@@ -108,10 +110,12 @@ impl Engine {
                     }
                 }
                 Walk::One { key, shape } => workers.feed(worker, id, true, &mut |sink| {
+                    sink.show(visible);
                     put_one(*host, sink, batch, &key, shape);
                 }),
                 Walk::Stream { key, from } => match stream::read_after(*host, &key, &from) {
                     Ok(entries) => workers.feed(worker, id, true, &mut |sink| {
+                        sink.show(visible);
                         let admitted = entries.iter().filter(|_| batch.leading.admit());
                         admitted.for_each(|entry| entry.put(&key, sink));
                     }),

@@ -62,8 +62,7 @@ pub(crate) fn accept_run(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<W
     Ok(match reader {
         Reader::Keys => {
             let reads = keywords.flag("readValue", true, "readValue value is not boolean")?;
-            let projection = if reads { Projection::KeyAndValue } else { Projection::Key };
-            walk_keys(plan, &keywords, Shape::Record(projection))?
+            walk_keys(plan, &keywords, Shape::Record(projection(plan, reads)))?
         }
         Reader::KeysOnly => walk_keys(plan, &keywords, Shape::BareKey)?,
         Reader::Stream => {
@@ -79,6 +78,14 @@ pub(crate) fn accept_run(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<W
         Reader::ShardsId => Walk::ShardId,
         Reader::Command => return Err("Given reader do not support run or not exists".into()),
     })
+}
+
+/// A value that no callback can see is not read.
+fn projection(plan: &Plan, reads_value: bool) -> Projection {
+    match reads_value && plan.visible.needs_value() {
+        true => Projection::KeyAndValue,
+        false => Projection::Key,
+    }
 }
 
 fn run_mode(keywords: &Keywords) -> Result<(), String> {
@@ -150,7 +157,7 @@ fn accept_keys(plan: &Plan, keywords: &Keywords) -> Result<KeysTrigger, String> 
         commands.into_iter().map(lower).collect()
     });
     let reads = keywords.flag("readValue", true, "readValue is not boolean")?;
-    let projection = if reads { Projection::KeyAndValue } else { Projection::Key };
+    let projection = projection(plan, reads);
     Ok(KeysTrigger { pattern, events, types, projection, commands })
 }
 
@@ -213,7 +220,13 @@ mod tests {
     use super::*;
 
     fn plan(reader: &str, argument: Argument) -> Plan {
-        Plan { reader: reader.into(), argument, description: None, steps: vec![] }
+        Plan {
+            reader: reader.into(),
+            argument,
+            description: None,
+            steps: vec![],
+            visible: crate::plan::Visible::ALL,
+        }
     }
 
     fn text(value: &str) -> Argument {

@@ -230,7 +230,11 @@ impl Engine {
         }
         let Doors { host, workers } = doors;
         let function = execution.function;
-        let fill = &mut |sink: &mut dyn crate::worker::RecordSink| fill(*host, sink);
+        let plan = execution.plan.clone();
+        let fill = &mut |sink: &mut dyn crate::worker::RecordSink| {
+            sink.show(&plan.visible);
+            fill(*host, sink);
+        };
         match inside {
             None => workers.invoke(worker, id, function, fill),
             Some(may_suspend) => workers.invoke_inside(worker, id, function, may_suspend, fill),
