@@ -116,7 +116,11 @@ impl RecordSink for Records<'_, '_> {
     fn stream(&mut self, key: &[u8], id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>) {
         self.len += 1;
         self.to.open_dict();
-        self.record_key(key);
+        if self.visible.key {
+            // One stream gives the whole batch.
+            self.to.name("key");
+            self.field(key);
+        }
         if self.visible.id {
             self.to.name("id");
             self.to.text(id);

@@ -248,6 +248,7 @@ impl Execution {
 }
 
 /// Arguments in one allocation: tens of thousands of triggers may wait.
+#[derive(Default)]
 pub(crate) struct Arguments {
     packed: Box<[u8]>,
 }

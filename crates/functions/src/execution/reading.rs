@@ -116,8 +116,7 @@ impl Engine {
                 Walk::Stream { key, from } => match stream::read_after(*host, &key, &from) {
                     Ok(entries) => workers.feed(worker, id, true, &mut |sink| {
                         sink.show(visible);
-                        let admitted = entries.iter().filter(|_| batch.leading.admit());
-                        admitted.for_each(|entry| entry.put(&key, sink));
+                        entries.put_some(&key, sink, || batch.leading.admit());
                     }),
                     Err(error) => {
                         failure = Some(error);
@@ -264,7 +263,7 @@ fn count(host: &mut dyn Host, batch: &mut Batch, end_us: u64) -> Result<(), Stri
         Walk::Stream { key, from } => {
             let entries = stream::read_after(host, key, from);
             *walk = Walk::Over;
-            entries?.iter().for_each(|_| leading.take());
+            (0..entries?.len()).for_each(|_| leading.take());
             true
         }
         Walk::ShardId => {

@@ -180,15 +180,15 @@ impl Engine {
             Input::Stream(mut run) => {
                 let entries = stream::read_group(doors.host, &run);
                 if let Ok(entries) = &entries {
-                    run.read = entries.iter().map(|entry| entry.id.clone()).collect();
-                    self.stream_was_read(number, &run, doors.host.now_ms());
+                    run.read = entries.ids();
+                    self.stream_was_read(number, &run, entries.len(), doors.host.now_ms());
                 }
                 let key = run.key.clone();
                 self.execution(id).input = Input::Stream(run);
                 match entries {
                     Ok(entries) if entries.is_empty() => self.finish(doors, id, Status::Done),
                     Ok(entries) => self.invoke(doors, id, &mut |_, sink| {
-                        entries.iter().for_each(|entry| entry.put(&key, sink));
+                        entries.put(&key, sink);
                     }),
                     Err(error) => {
                         self.stream_is_unreadable(number, &key);

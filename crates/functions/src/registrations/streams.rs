@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::{Pattern, Registration, Trigger};
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine};
-use crate::execution::{Input, Status};
+use crate::execution::{Arguments, Input, Status};
 use crate::identifier::RegistrationNumber;
 use crate::readers::stream::{self, Portion, StreamRun, Trim};
 
@@ -244,7 +244,8 @@ impl Engine {
         let Some(backlog) = trigger.streams.get_mut(key) else { return };
         backlog.is_running = true;
         let since_ms = backlog.since_ms;
-        let run = StreamRun { key: key.into(), portion, read: Vec::new(), epoch, since_ms };
+        let run =
+            StreamRun { key: key.into(), portion, read: Arguments::default(), epoch, since_ms };
         if self.enqueue(number, Input::Stream(Box::new(run))).is_err() {
             let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
             if let Some(trigger) = self.stream_trigger(number)
@@ -261,6 +262,7 @@ impl Engine {
         &mut self,
         number: RegistrationNumber,
         run: &StreamRun,
+        read: usize,
         now_ms: i64,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
@@ -268,7 +270,7 @@ impl Engine {
             return;
         }
         let Some(backlog) = trigger.streams.get_mut(&run.key) else { return };
-        let read = run.read.len() as u64;
+        let read = read as u64;
         match run.portion {
             Portion::Unacknowledged => backlog.waiting = backlog.waiting.saturating_sub(read),
             // The stream had no more: whatever the estimate said, nothing waits.
