@@ -186,7 +186,7 @@ class Execution:
         errors = [error_text(error) for error in self.errors]
         self.errors.clear()
         if self.over:
-            self.on_over(self)
+            self.on_over(self, errors)
         seat.out.append(
             (
                 PROGRESS,

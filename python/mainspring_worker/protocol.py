@@ -14,7 +14,9 @@
     HAND_BACK,
     ABORT_SCRIPT,
     TIME_EVENT,
-) = range(13)
+    INVOKE_IN_LINE,
+    WITHDRAW,
+) = range(15)
 
 (
     SCRIPT_DONE,

@@ -146,7 +146,7 @@ class SuspendableExecution:
         if self.over:
             for task in list(self.tasks):
                 task.cancel()
-            self.on_over(self)
+            self.on_over(self, errors)
         busy_us = (perf_counter_ns() - started) // 1000
         seat.out.append(
             (PROGRESS, self.number, records, pickled, errors, self.satisfied, self.over, consumed, busy_us)

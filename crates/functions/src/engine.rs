@@ -63,6 +63,8 @@ pub struct Engine {
     pub(crate) searches: VecDeque<StreamSearch>,
     /// Executions of registrations that wait.
     pub(crate) queued: usize,
+    /// Lines that were begun: their numbers.
+    pub(crate) lines: u64,
     pub(crate) deadlines: BTreeSet<(i64, Due)>,
     /// A look at the limits is among the deadlines.
     pub(crate) watches_limits: bool,
@@ -103,6 +105,7 @@ impl Engine {
             ready: VecDeque::new(),
             searches: VecDeque::new(),
             queued: 0,
+            lines: 0,
             deadlines: BTreeSet::new(),
             watches_limits: false,
             leases: Leases::default(),
@@ -144,8 +147,12 @@ impl Engine {
                 });
                 if is_its_own {
                     let wants_more = !satisfied && errors.is_empty();
+                    let was_withdrawn =
+                        consumed == 0 && errors.is_empty() && self.is_in_line(execution);
                     self.progress(doors, execution, records, errors, consumed);
-                    if done {
+                    if done && was_withdrawn {
+                        self.finish(doors, execution, Status::Aborted);
+                    } else if done {
                         self.finish(doors, execution, Status::Done);
                     } else {
                         self.read_on(doors, execution, wants_more);
@@ -236,9 +243,13 @@ impl Engine {
 
     /// Whether `work` has something to do.
     pub fn has_work(&self) -> bool {
-        self.lease().is_none()
-            && !self.is_inside_a_command()
+        self.may_work()
             && !(self.ready.is_empty() && self.reading.is_empty() && self.searches.is_empty())
+    }
+
+    /// Nothing has the data to itself.
+    pub(crate) fn may_work(&self) -> bool {
+        self.lease().is_none() && !self.is_inside_a_command()
     }
 
     /// Starts executions and reads for them until the budget is used up. Every kind of work has its turn.

@@ -10,8 +10,8 @@ use crate::inside::Inside;
 use crate::plan::{Argument, Plan, Step, StepKind, Visible};
 use crate::registrations::{During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Prepared, Preparing, RecordSink,
-    SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, LineId, Needs, Prepared, Preparing,
+    RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -228,6 +228,27 @@ impl Workers for Cast {
         let end = if may_suspend { "" } else { " may not suspend" };
         let (worker, execution) = (worker.0, execution.0);
         self.sent.push(format!("inside w{worker} e{execution} f{} {records}{end}", function.0));
+    }
+
+    fn invoke_in_line(
+        &mut self,
+        worker: WorkerId,
+        line: LineId,
+        execution: ExecutionId,
+        function: FunctionId,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    ) {
+        let mut records = Records::default();
+        fill(&mut records);
+        let (worker, execution, line) = (worker.0, execution.0, line.0);
+        self.sent.push(format!(
+            "invoke w{worker} e{execution} f{} {records} in line {line}",
+            function.0
+        ));
+    }
+
+    fn withdraw(&mut self, worker: WorkerId, line: LineId) {
+        self.sent.push(format!("withdraw w{} line {}", worker.0, line.0));
     }
 
     fn hand_back(

@@ -19,6 +19,10 @@ pub struct ExecutionId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FunctionId(pub u32);
 
+/// Invocations that follow each other in a worker, one at a time; a number is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineId(pub u64);
+
 /// A call of a worker that waits for its answer: which thread of it, and which call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub u64);
@@ -142,7 +146,21 @@ pub trait Workers {
         fill: &mut dyn FnMut(&mut dyn RecordSink),
     );
 
-    /// The same for a function inside a command: a thread takes it up whatever the others do. With `may_suspend` the
+    /// The same for one that begins when those before it in its line are over. An error that begins with PAUSE withdraws those
+    /// behind it.
+    fn invoke_in_line(
+        &mut self,
+        worker: WorkerId,
+        line: LineId,
+        execution: ExecutionId,
+        function: FunctionId,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    );
+
+    /// What has not begun in a line shall not: each such execution ends, and has consumed nothing.
+    fn withdraw(&mut self, worker: WorkerId, line: LineId);
+
+    /// An invocation for a function inside a command: a thread takes it up whatever the others do. With `may_suspend` the
     /// worker tells [`FromWorker::Suspended`] should the function wait for a future or coroutine; without, it may not.
     fn invoke_inside(
         &mut self,

@@ -354,6 +354,22 @@ pub(crate) fn worker_ready(state: &mut State, token: u64) {
     flush(state);
 }
 
+/// Between requests: what functions call, and where they are done, is seen to before all clients have had their share of the
+/// turn. Each of them waits for each of its calls.
+pub(crate) fn glance(state: &mut State) {
+    let is_asked = state
+        .gears
+        .machine
+        .as_ref()
+        .is_some_and(|machine| machine.pool.is_asked() && machine.engine.lease().is_none());
+    if is_asked {
+        receive(state, Pool::glance);
+        if state.gears.machine.as_ref().is_some_and(|machine| machine.pool.has_unsent()) {
+            flush(state);
+        }
+    }
+}
+
 /// Takes messages out of the pool, then hands them to the engine.
 fn receive(state: &mut State, read: impl FnOnce(&mut Pool, &mut dyn FnMut(WorkerId, FromWorker))) {
     let mut messages = std::mem::take(&mut state.gears.messages);

@@ -19,6 +19,8 @@ pub(crate) mod to_worker {
     pub(crate) const HAND_BACK: i64 = 10;
     pub(crate) const ABORT_SCRIPT: i64 = 11;
     pub(crate) const TIME_EVENT: i64 = 12;
+    pub(crate) const INVOKE_IN_LINE: i64 = 13;
+    pub(crate) const WITHDRAW: i64 = 14;
 }
 
 /// A message that no runtime of ours sends.

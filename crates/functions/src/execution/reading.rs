@@ -286,7 +286,7 @@ fn exists(host: &mut dyn Host, key: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::StepKind;
+    use crate::plan::{StepKind, Visible};
     use crate::testing::{Stage, WORKER, plan};
     use crate::worker::{ExecutionId, FromWorker};
 
@@ -352,6 +352,16 @@ mod tests {
         stage.progress(WORKER, 0, vec![], vec![], false);
         stage.work();
         assert_eq!(stage.sent(), ["feed w0 e0 [1000 records]", "feed w0 e0 [] last"]);
+    }
+
+    #[test]
+    fn values_that_no_callback_can_see_are_not_read() {
+        let mut unseen = plan("KeysReader", &[StepKind::Map]);
+        unseen.visible = Visible { value: false, kind: false, ..Visible::ALL };
+        let mut stage = begun(Stage::with_keys(1), unseen);
+        stage.work();
+        assert_eq!(stage.host.scans_with_values, 0);
+        assert!(!stage.sent()[0].contains('='));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use resp::{Reply, read_reply};
 
 use crate::execution::Arguments;
 use crate::host::Host;
-use crate::worker::RecordSink;
+use crate::worker::{LineId, RecordSink};
 
 const GROUP: &[u8] = b"__gears_consumer_group__";
 const CONSUMER: &[u8] = b"__gears_client__";
@@ -15,8 +15,12 @@ pub(crate) struct StreamRun {
     pub(crate) portion: Portion,
     /// Identifiers of the entries read, to be acknowledged when the execution is over.
     pub(crate) read: Arguments,
+    /// It has come to reading them, whatever it found.
+    pub(crate) was_read: bool,
     /// The registration's epoch: what an older one read is not acknowledged.
     pub(crate) epoch: u64,
+    /// Those of one stream follow each other in the worker; `None`: one at a time is read.
+    pub(crate) line: Option<LineId>,
     /// When the oldest of its entries arrived, as far as it is known.
     pub(crate) since_ms: Option<i64>,
 }

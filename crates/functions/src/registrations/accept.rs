@@ -212,6 +212,7 @@ fn accept_stream(plan: &Plan, keywords: &Keywords, mode: Mode) -> Result<StreamT
         policy,
         retry_s.max(0),
         trims,
+        mode,
     ))
 }
 

@@ -181,6 +181,7 @@ impl Engine {
                 let entries = stream::read_group(doors.host, &run);
                 if let Ok(entries) = &entries {
                     run.read = entries.ids();
+                    run.was_read = true;
                     self.stream_was_read(number, &run, entries.len(), doors.host.now_ms());
                 }
                 let key = run.key.clone();
@@ -216,10 +217,20 @@ impl Engine {
 
         execution.status = Status::Running;
         let inside = self.insides.get(id).map(|inside| inside.may_suspend);
-        if inside.is_none() {
+        let line = match &execution.input {
+            Input::Stream(run) => run.line.filter(|_| inside.is_none()),
+            _ => None,
+        };
+        let is_ahead = line.is_some_and(|line| !session.lines.insert(line));
+        if let Some(line) = line.filter(|_| is_ahead) {
+            session.ahead.push((line, id));
+        } else if inside.is_none() {
             session.order.push_back(id);
         }
-        if inside.is_some() || session.order.len() <= self.config.size(Key::ExecutionThreads) {
+        if is_ahead {
+            // It begins when the one before it is over.
+        } else if inside.is_some() || session.order.len() <= self.config.size(Key::ExecutionThreads)
+        {
             execution.started_us = Some(now_us);
         }
         if inside.is_none()
@@ -235,9 +246,12 @@ impl Engine {
             sink.show(&plan.visible);
             fill(*host, sink);
         };
-        match inside {
-            None => workers.invoke(worker, id, function, fill),
-            Some(may_suspend) => workers.invoke_inside(worker, id, function, may_suspend, fill),
+        match (inside, line) {
+            (None, Some(line)) => workers.invoke_in_line(worker, line, id, function, fill),
+            (None, None) => workers.invoke(worker, id, function, fill),
+            (Some(may_suspend), _) => {
+                workers.invoke_inside(worker, id, function, may_suspend, fill)
+            }
         }
         self.watch_limits(doors);
     }
@@ -253,6 +267,7 @@ impl Engine {
         for id in self.waiting_in_worker(number) {
             self.abort_waiting_in_worker(doors, id);
         }
+        self.withdraw_ahead(doors, number);
     }
 
     /// Invocations of a registration that the worker has, but no thread of it.

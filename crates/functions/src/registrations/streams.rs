@@ -1,19 +1,26 @@
 //! Registrations on streams: entries in batches, each acknowledged when it is done with.
 //!
-//! One execution a stream at a time. The first touch of a stream reads what was delivered before and never
+//! One execution a stream at a time; where a failure does not stop what follows, the next ones are read and sent along
+//! meanwhile, and wait in the worker. The first touch of a stream reads what was delivered before and never
 //! acknowledged; from then on a batch starts when enough entries wait, or when the oldest has waited long enough.
 
 use std::collections::HashMap;
 
-use super::{Pattern, Registration, Trigger};
+use super::{Mode, Pattern, Registration, Trigger};
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine};
 use crate::execution::{Arguments, Input, Status};
 use crate::identifier::RegistrationNumber;
 use crate::readers::stream::{self, Portion, StreamRun, Trim};
+use crate::registrations::dispatch::QueueFull;
+use crate::worker::{ExecutionId, LineId};
 
 /// The event that makes a stream grow.
 pub(super) const EVENT: &str = "xadd";
+
+/// Executions of a stream that are on their way together, and entries in them that are enough to keep the worker busy.
+const UNDER_WAY_MAX: u64 = 4;
+const UNDER_WAY_ENTRIES: u64 = 1000;
 
 /// How soon a stream is looked at again that the full queue turned away.
 const QUEUE_RETRY_MS: i64 = 100;
@@ -61,6 +68,8 @@ pub(crate) struct StreamTrigger {
     pub(crate) policy: FailurePolicy,
     pub(crate) retry_s: i64,
     pub(crate) trims: bool,
+    /// Executions of one stream that may be under way.
+    under_way_max: u64,
     pub(crate) status: StreamStatus,
     pub(crate) last_lag_ms: i64,
     pub(crate) total_lag_ms: i64,
@@ -76,13 +85,44 @@ struct Backlog {
     waiting: u64,
     /// Since when the oldest of them waits; `None` with entries waiting: since before anyone looked.
     since_ms: Option<i64>,
-    is_running: bool,
+    /// Of them, those that executions will read which have not come to it yet.
+    claimed: u64,
+    /// Executions that are not over.
+    under_way: u64,
+    /// Entries were delivered and not acknowledged: they are to be read alone, before all others.
+    is_owed: bool,
+    reads_owed: bool,
+    line: Option<LineId>,
     has_timer: bool,
+}
+
+impl Backlog {
+    fn begin(&mut self, portion: Portion) {
+        self.under_way += 1;
+        match portion {
+            Portion::Unacknowledged => (self.is_owed, self.reads_owed) = (false, true),
+            Portion::New { count } => self.claimed += count,
+        }
+    }
+
+    fn was_not_queued(&mut self, portion: Portion) {
+        self.under_way -= 1;
+        self.unclaim(portion);
+        if portion == Portion::Unacknowledged {
+            (self.is_owed, self.reads_owed) = (true, false);
+        }
+    }
+
+    fn unclaim(&mut self, portion: Portion) {
+        if let Portion::New { count } = portion {
+            self.claimed -= count;
+        }
+    }
 }
 
 enum Decision {
     Idle,
-    Run,
+    Run(Portion),
     LookAgainAt(i64),
 }
 
@@ -94,8 +134,13 @@ impl StreamTrigger {
         policy: FailurePolicy,
         retry_s: i64,
         trims: bool,
+        mode: Mode,
     ) -> Self {
+        // Of what would be read again after a failure, nothing is read ahead.
+        let reads_ahead = mode != Mode::Sync && policy == FailurePolicy::Continue;
+        let under_way_max = (UNDER_WAY_ENTRIES / batch).clamp(2, UNDER_WAY_MAX);
         StreamTrigger {
+            under_way_max: if reads_ahead { under_way_max } else { 1 },
             pattern,
             batch,
             duration_ms,
@@ -110,17 +155,32 @@ impl StreamTrigger {
         }
     }
 
+    /// Where the execution is counted.
+    fn backlog_of(&mut self, run: &StreamRun) -> Option<&mut Backlog> {
+        let backlog = self.streams.get_mut(&run.key)?;
+        (self.epoch == run.epoch && backlog.line == run.line).then_some(backlog)
+    }
+
     fn decide(&self, backlog: &Backlog, now_ms: i64) -> Decision {
-        if self.status != StreamStatus::Ok || backlog.is_running || backlog.waiting == 0 {
+        let is_alone = backlog.under_way == 0;
+        if self.status != StreamStatus::Ok || backlog.under_way >= self.under_way_max {
             return Decision::Idle;
         }
-        let Some(since_ms) = backlog.since_ms else { return Decision::Run };
-        if backlog.waiting >= self.batch {
-            return Decision::Run;
+        if backlog.is_owed || backlog.reads_owed {
+            return if is_alone { Decision::Run(Portion::Unacknowledged) } else { Decision::Idle };
         }
+        let waiting = backlog.waiting.saturating_sub(backlog.claimed);
+        let run = Decision::Run(Portion::New { count: self.batch });
+        if waiting >= self.batch {
+            return run;
+        }
+        if waiting == 0 || !is_alone {
+            return Decision::Idle;
+        }
+        let Some(since_ms) = backlog.since_ms else { return run };
         match self.duration_ms {
             0 => Decision::Idle,
-            duration if now_ms - since_ms >= duration => Decision::Run,
+            duration if now_ms - since_ms >= duration => run,
             duration => Decision::LookAgainAt(since_ms + duration),
         }
     }
@@ -188,7 +248,8 @@ impl Engine {
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         trigger.streams.insert(key.into(), backlog);
-        self.run_stream(doors, number, key, Portion::Unacknowledged);
+        // A full queue has set a time to look again.
+        let _ = self.run_stream(doors, number, key, Portion::Unacknowledged);
     }
 
     /// Starts what is due on a stream.
@@ -199,15 +260,18 @@ impl Engine {
         key: &[u8],
     ) {
         let now_ms = doors.host.now_ms();
-        let Some(trigger) = self.stream_trigger(number) else { return };
-        let Some(backlog) = trigger.streams.get(key) else { return };
-        match trigger.decide(backlog, now_ms) {
-            Decision::Idle => {}
-            Decision::Run => {
-                let count = trigger.batch;
-                self.run_stream(doors, number, key, Portion::New { count });
+        loop {
+            let Some(trigger) = self.stream_trigger(number) else { return };
+            let Some(backlog) = trigger.streams.get(key) else { return };
+            match trigger.decide(backlog, now_ms) {
+                Decision::Idle => return,
+                Decision::Run(portion) => {
+                    if self.run_stream(doors, number, key, portion).is_err() {
+                        return;
+                    }
+                }
+                Decision::LookAgainAt(at_ms) => return self.look_again(number, key, at_ms),
             }
-            Decision::LookAgainAt(at_ms) => self.look_again(number, key, at_ms),
         }
     }
 
@@ -238,23 +302,34 @@ impl Engine {
         number: RegistrationNumber,
         key: &[u8],
         portion: Portion,
-    ) {
-        let Some(trigger) = self.stream_trigger(number) else { return };
-        let epoch = trigger.epoch;
-        let Some(backlog) = trigger.streams.get_mut(key) else { return };
-        backlog.is_running = true;
-        let since_ms = backlog.since_ms;
-        let run =
-            StreamRun { key: key.into(), portion, read: Arguments::default(), epoch, since_ms };
-        if self.enqueue(number, Input::Stream(Box::new(run))).is_err() {
+    ) -> Result<(), QueueFull> {
+        let next = LineId(self.lines);
+        let Some(trigger) = self.stream_trigger(number) else { return Ok(()) };
+        let (epoch, reads_ahead) = (trigger.epoch, trigger.under_way_max > 1);
+        let Some(backlog) = trigger.streams.get_mut(key) else { return Ok(()) };
+        let line = reads_ahead.then(|| *backlog.line.get_or_insert(next));
+        let run = StreamRun {
+            key: key.into(),
+            portion,
+            was_read: false,
+            read: Arguments::default(),
+            epoch,
+            line,
+            since_ms: backlog.since_ms,
+        };
+        backlog.begin(portion);
+        self.lines += u64::from(line == Some(next));
+        let queued = self.enqueue(number, Input::Stream(Box::new(run)));
+        if queued.is_err() {
             let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
             if let Some(trigger) = self.stream_trigger(number)
                 && let Some(backlog) = trigger.streams.get_mut(key)
             {
-                backlog.is_running = false;
+                backlog.was_not_queued(portion);
             }
             self.look_again(number, key, at_ms);
         }
+        queued.map(drop)
     }
 
     /// An execution has read its entries: they wait no more.
@@ -266,11 +341,9 @@ impl Engine {
         now_ms: i64,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
-        if trigger.epoch != run.epoch {
-            return;
-        }
-        let Some(backlog) = trigger.streams.get_mut(&run.key) else { return };
+        let Some(backlog) = trigger.backlog_of(run) else { return };
         let read = read as u64;
+        backlog.unclaim(run.portion);
         match run.portion {
             Portion::Unacknowledged => backlog.waiting = backlog.waiting.saturating_sub(read),
             // The stream had no more: whatever the estimate said, nothing waits.
@@ -289,7 +362,7 @@ impl Engine {
         }
     }
 
-    /// An execution on a stream is over.
+    /// An execution on a stream is over. Gives the stream, if there may be more to do on it.
     pub(crate) fn stream_run_ended(
         &mut self,
         doors: &mut Doors,
@@ -297,17 +370,22 @@ impl Engine {
         run: StreamRun,
         status: Status,
         error: Option<&str>,
-    ) {
+    ) -> Option<Box<[u8]>> {
         let now_ms = doors.host.now_ms();
-        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        let registration = self.registrations.by_number.get_mut(&number)?;
         let retired = registration.retired;
-        let Some(trigger) = stream_of(registration) else { return };
+        let trigger = stream_of(registration)?;
         let is_current = trigger.epoch == run.epoch;
-        if is_current && let Some(backlog) = trigger.streams.get_mut(&run.key) {
-            backlog.is_running = false;
+        if let Some(backlog) = trigger.backlog_of(&run) {
+            backlog.under_way -= 1;
+            backlog.reads_owed &= backlog.under_way > 0;
+            backlog.is_owed |= status == Status::Aborted && run.read.iter().next().is_some();
+            if !run.was_read {
+                backlog.unclaim(run.portion);
+            }
         }
         if status == Status::Aborted {
-            return;
+            return None;
         }
         if let Some(since_ms) = run.since_ms {
             trigger.last_lag_ms = now_ms - since_ms;
@@ -327,7 +405,7 @@ impl Engine {
             }
             (None, _) | (Some(_), FailurePolicy::Continue) => {
                 if !is_current {
-                    return;
+                    return None;
                 }
                 let trim = if trigger.trims { Trim::Processed } else { Trim::Nothing };
                 if let Err(error) = stream::acknowledge(doors.host, &run, trim) {
@@ -336,10 +414,24 @@ impl Engine {
                         &format!("cannot acknowledge entries of a stream: {error}"),
                     );
                 }
-                if !retired {
-                    self.consider_stream(doors, number, &run.key);
-                }
+                return (!retired).then_some(run.key);
             }
+        }
+        None
+    }
+
+    /// Goes on with a stream without waiting for the engine's turn: its function has nothing to do until then.
+    pub(crate) fn go_on_with_stream(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        key: &[u8],
+    ) {
+        self.consider_stream(doors, number, key);
+        let is_sync = |registration: &Registration| registration.mode == Mode::Sync;
+        let registration = self.registrations.by_number.get(&number);
+        if self.may_work() && !registration.is_none_or(is_sync) {
+            self.dispatch(doors, number);
         }
     }
 
@@ -352,8 +444,27 @@ impl Engine {
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         trigger.status = status;
-        trigger.streams.clear();
         self.abort_pending(doors, number);
+        if let Some(trigger) = self.stream_trigger(number) {
+            trigger.streams.clear();
+        }
+    }
+
+    /// What is sent of streams and has not begun shall not begin.
+    pub(crate) fn withdraw_ahead(&mut self, doors: &mut Doors, number: RegistrationNumber) {
+        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        let session = registration.session;
+        let Some(trigger) = stream_of(registration) else { return };
+        let busy = trigger.streams.values().filter(|backlog| backlog.under_way > 1);
+        let lines: Vec<LineId> = busy.filter_map(|backlog| backlog.line).collect();
+        if let Some(worker) = self.sessions.by_number[&session].worker() {
+            lines.into_iter().for_each(|line| doors.workers.withdraw(worker, line));
+        }
+    }
+
+    pub(crate) fn is_in_line(&self, id: ExecutionId) -> bool {
+        let input = self.executions.get(&id).map(|execution| &execution.input);
+        matches!(input, Some(Input::Stream(run)) if run.line.is_some())
     }
 
     /// RG.PAUSEREGISTRATIONS, or an error that asks for it. What runs now ends as usual.
@@ -421,6 +532,7 @@ impl Engine {
 mod tests {
     use crate::plan::{Argument, StepKind};
     use crate::testing::{Stage, WORKER, id, plan, text};
+    use crate::worker::{ExecutionId, ExitReason, FromWorker, WorkerId};
 
     const PENDING: &str = "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ STREAMS s 0";
     const NOTHING: &str = "*-1\r\n";
@@ -470,6 +582,22 @@ mod tests {
             std::mem::take(&mut self.host.calls)
         }
 
+        /// The worker has not begun it, and will not.
+        fn withdrawn(&mut self, execution: u64) {
+            self.from(
+                WORKER,
+                FromWorker::Progress {
+                    execution: ExecutionId(execution),
+                    records: vec![],
+                    errors: vec![],
+                    satisfied: false,
+                    done: true,
+                    consumed: 0,
+                    busy_us: 0,
+                },
+            );
+        }
+
         fn status(&mut self) -> &'static str {
             let number = self.engine.registrations.listed().next().unwrap().0;
             self.engine.stream_trigger(number).unwrap().status.name()
@@ -482,7 +610,7 @@ mod tests {
         stage.calls();
         stage.grows(1, &["1-1"]);
         assert_eq!(stage.calls(), ["XLEN s", PENDING, &new_entries(1)]);
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
         let (triggered, succeeded, ..) = stage.statistics();
         assert_eq!((triggered, succeeded), (2, 1));
     }
@@ -516,14 +644,86 @@ mod tests {
     }
 
     #[test]
-    fn one_execution_runs_on_a_stream_at_a_time() {
+    fn the_next_executions_of_a_stream_are_sent_along_and_wait_in_its_line() {
+        let mut stage = registered(&[]);
+        for n in 1..=6 {
+            stage.grows(n, &[&format!("{n}-1")]);
+        }
+        let invoke = |n: u64| format!("invoke w0 e{} f0 [s@{n}-1:1] in line 0", n + 1);
+        assert_eq!(stage.sent(), [1, 2, 3, 4].map(invoke));
+        let dump = stage.command("RG.DUMPEXECUTIONS");
+        assert_eq!((dump.matches("running").count(), dump.matches("created").count()), (1, 3));
+        stage.calls();
+        stage.answers(&[(&new_entries(1), &entries(&["5-1"]))]);
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(
+            stage.calls(),
+            ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2", &new_entries(1)]
+        );
+        assert_eq!(stage.sent(), [invoke(5)]);
+    }
+
+    #[test]
+    fn where_a_failure_stops_what_follows_one_execution_runs_at_a_time() {
+        for policy in ["abort", "retry"] {
+            let mut stage = registered(&[("onFailedPolicy", text(policy))]);
+            stage.grows(1, &["1-1"]);
+            stage.grows(2, &["2-1"]);
+            assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+            stage.done(WORKER, 2, vec![]);
+            stage.work();
+            assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@2-1:1]"]);
+        }
+    }
+
+    #[test]
+    fn large_batches_wait_in_smaller_numbers_and_partial_ones_not_at_all() {
+        let mut stage = registered(&[("batch", Argument::Int(600))]);
+        stage.answers(&[(&new_entries(600), &entries(&["1-1"; 600]))]);
+        for n in 1..=2000 {
+            stage.grows(n, &[]);
+        }
+        assert_eq!(stage.sent().len(), 2);
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.sent().len(), 1);
+        stage.done(WORKER, 3, vec![]);
+        stage.done(WORKER, 4, vec![]);
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn a_pause_withdraws_what_has_not_begun_and_it_is_read_again_afterwards() {
         let mut stage = registered(&[]);
         stage.grows(1, &["1-1"]);
         stage.grows(2, &["2-1"]);
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        stage.sent();
+        stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1)));
+        assert_eq!(stage.sent(), ["withdraw w0 line 0"]);
+        stage.calls();
         stage.done(WORKER, 2, vec![]);
+        stage.withdrawn(3);
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.statistics(), (3, 2, 0, 1, None));
+        stage.answers(&[(PENDING, &entries(&["2-1"]))]);
+        stage.command(&format!("RG.UNPAUSEREGISTRATIONS {}", id(1)));
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@2-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e6 f0 [s@2-1:1] in line 1"]);
+    }
+
+    #[test]
+    fn what_had_not_begun_when_the_worker_died_is_read_again() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.grows(2, &["2-1"]);
+        stage.calls();
+        stage.sent();
+        stage.from(WORKER, FromWorker::Exited { reason: ExitReason::Signal(9) });
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.statistics().2, 1);
+        stage.answers(&[(PENDING, &entries(&["2-1"]))]);
+        stage.from(WorkerId(1), FromWorker::Loaded { error: None });
+        stage.work();
+        assert_eq!(stage.sent().last().unwrap(), "invoke w1 e4 f0 [s@2-1:1] in line 0");
     }
 
     #[test]
@@ -533,7 +733,7 @@ mod tests {
         stage.grows(1, &[]);
         assert_eq!(stage.sent(), [""; 0]);
         stage.grows(2, &[]);
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1, s@2-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1, s@2-1:1] in line 0"]);
     }
 
     #[test]
@@ -546,7 +746,7 @@ mod tests {
         assert_eq!(stage.sent(), [""; 0]);
         stage.at(50);
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
     }
 
     #[test]
@@ -563,7 +763,7 @@ mod tests {
         stage.script_done(WORKER);
         stage.sent();
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
     }
 
     #[test]
@@ -582,7 +782,7 @@ mod tests {
         ]);
         stage.sent();
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
     }
 
     #[test]
