@@ -34,4 +34,5 @@
     GET_COMMAND,
     OVERRIDE_REPLY,
     REGISTER_TIME_EVENT,
-) = range(1, 16)
+    WITHDRAWN,
+) = range(1, 17)

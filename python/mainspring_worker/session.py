@@ -24,7 +24,6 @@ from .protocol import (
     LOAD,
     LOADED,
     OPEN,
-    PROGRESS,
     REGISTER,
     REGISTER_TIME_EVENT,
     RUN,
@@ -33,6 +32,7 @@ from .protocol import (
     SESSION,
     TIME_EVENT,
     WITHDRAW,
+    WITHDRAWN,
 )
 from .suspension import SuspendableExecution
 
@@ -392,7 +392,7 @@ class Session:
                 if posts and self.goes_on(line):
                     self.desk.post(self.serve_line, line)
             for message in withdrawn:
-                self.desk.say(not_begun(message))
+                self.desk.say((WITHDRAWN, message[2]))
 
         return end
 
@@ -403,7 +403,7 @@ class Session:
                 return
             withdrawn, line.waiting = line.waiting, deque()
         if withdrawn:
-            self.desk.channel.send([not_begun(message) for message in withdrawn])
+            self.desk.channel.send([(WITHDRAWN, message[2]) for message in withdrawn])
 
     def invoke_inside(self, seat, message):
         """A command waits for it, and for nothing else."""
@@ -480,11 +480,6 @@ class Session:
 
 def missing(function):
     return GearsFlatError("function %d is not in this session" % function)
-
-
-def not_begun(message):
-    """The end of an invocation that was taken back: nothing is consumed."""
-    return (PROGRESS, message[2], [], [], [], False, True, 0, 0)
 
 
 def registered(callback):

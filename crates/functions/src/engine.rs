@@ -147,12 +147,8 @@ impl Engine {
                 });
                 if is_its_own {
                     let wants_more = !satisfied && errors.is_empty();
-                    let was_withdrawn =
-                        consumed == 0 && errors.is_empty() && self.is_in_line(execution);
                     self.progress(doors, execution, records, errors, consumed);
-                    if done && was_withdrawn {
-                        self.finish(doors, execution, Status::Aborted);
-                    } else if done {
+                    if done {
                         self.finish(doors, execution, Status::Done);
                     } else {
                         self.read_on(doors, execution, wants_more);
@@ -170,6 +166,11 @@ impl Engine {
                 doors.workers.answer(worker, token, answer);
             }
             FromWorker::Loaded { error } => self.loaded(doors, session, error),
+            FromWorker::Withdrawn { execution } => {
+                if self.executions.get(&execution).is_some_and(|known| known.session == session) {
+                    self.withdrawn(doors, execution);
+                }
+            }
             FromWorker::Suspended { execution } => {
                 if self.executions.get(&execution).is_some_and(|known| known.session == session) {
                     self.suspended(doors, execution);

@@ -157,7 +157,7 @@ pub trait Workers {
         fill: &mut dyn FnMut(&mut dyn RecordSink),
     );
 
-    /// What has not begun in a line shall not: each such execution ends, and has consumed nothing.
+    /// What has not begun in a line shall not: each comes back as [`FromWorker::Withdrawn`].
     fn withdraw(&mut self, worker: WorkerId, line: LineId);
 
     /// An invocation for a function inside a command: a thread takes it up whatever the others do. With `may_suspend` the
@@ -264,6 +264,10 @@ pub enum FromWorker {
         consumed: usize,
         /// Microseconds spent in callbacks.
         busy_us: u64,
+    },
+    /// An execution in a line has not begun and will not.
+    Withdrawn {
+        execution: ExecutionId,
     },
     /// The thread of a function inside a command has left it before it was over.
     Suspended {

@@ -102,6 +102,7 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
         },
+        16 => FromWorker::Withdrawn { execution: fields.execution()? },
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };
     fields.end()?;

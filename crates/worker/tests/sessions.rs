@@ -300,7 +300,7 @@ fn what_is_not_understood_sees_the_whole_record() {
             "map(lambda r: str(r))",
             "map(lambda r: r.get('key'))",
             "map(lambda r: r['key' if len('k') else 'value'])",
-            "map(lambda r: [r['key'] for _ in 'ab'])",
+            "map(lambda r: list(r['key'] for _ in 'ab'))",
             "map(lambda r: (lambda: r['key'])())",
             "map(lambda *r: r[0]['key'])",
             "map(lambda r: locals())",

@@ -11,6 +11,8 @@ use crate::worker::ExecutionId;
 
 /// Executions of one registration that start before the next registration has its turn.
 const TURN: usize = 256;
+/// And how long they may read streams.
+const TURN_US: u64 = 500;
 
 /// As many executions wait as may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +136,7 @@ impl Engine {
         if let Some(registration) = self.registrations.by_number.get_mut(&number) {
             registration.ready = false;
         }
+        let end_us = doors.host.monotonic_us() + TURN_US;
         for _ in 0..TURN {
             let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
             let session = &self.sessions.by_number[&registration.session];
@@ -148,7 +151,11 @@ impl Engine {
                 self.begin_inside(doors, id);
                 break;
             }
+            let reads_stream = matches!(registration.trigger, Trigger::Stream(_));
             self.start_queued(doors, number, id);
+            if reads_stream && doors.host.monotonic_us() >= end_us {
+                break;
+            }
         }
         self.mark_ready(number);
     }

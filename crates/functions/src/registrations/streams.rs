@@ -462,9 +462,13 @@ impl Engine {
         }
     }
 
-    pub(crate) fn is_in_line(&self, id: ExecutionId) -> bool {
-        let input = self.executions.get(&id).map(|execution| &execution.input);
-        matches!(input, Some(Input::Stream(run)) if run.line.is_some())
+    /// The worker gives an execution back that it has not begun.
+    pub(crate) fn withdrawn(&mut self, doors: &mut Doors, id: ExecutionId) {
+        let execution = self.execution(id);
+        let is_in_line = matches!(&execution.input, Input::Stream(run) if run.line.is_some());
+        if is_in_line && execution.status == Status::Running {
+            self.finish(doors, id, Status::Aborted);
+        }
     }
 
     /// RG.PAUSEREGISTRATIONS, or an error that asks for it. What runs now ends as usual.
@@ -582,20 +586,8 @@ mod tests {
             std::mem::take(&mut self.host.calls)
         }
 
-        /// The worker has not begun it, and will not.
         fn withdrawn(&mut self, execution: u64) {
-            self.from(
-                WORKER,
-                FromWorker::Progress {
-                    execution: ExecutionId(execution),
-                    records: vec![],
-                    errors: vec![],
-                    satisfied: false,
-                    done: true,
-                    consumed: 0,
-                    busy_us: 0,
-                },
-            );
+            self.from(WORKER, FromWorker::Withdrawn { execution: ExecutionId(execution) });
         }
 
         fn status(&mut self) -> &'static str {
