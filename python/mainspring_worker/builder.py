@@ -3,10 +3,10 @@
 import copy
 import types
 
-from . import api, reach, session, values
+from . import api, reach, session, values, visible
 from .errors import GearsError
 from .execution import operations
-from .steps import Step
+from .steps import Step, count_one
 
 READERS = ("KeysReader", "KeysOnlyReader", "StreamReader", "PythonReader", "ShardsIDReader", "CommandReader")
 
@@ -34,7 +34,8 @@ class Function:
 
     def described(self):
         argument = None if self.source is not None else values.argument(self.argument)
-        return (self.reader, argument, self.description, [step.described() for step in self.steps])
+        steps = [step.described() for step in self.steps]
+        return (self.reader, argument, self.description, steps, visible.fields(self.reader, self.steps))
 
 
 class PyFlatExecution:
@@ -217,7 +218,9 @@ class GearsBuilder:
         return self
 
     def countby(self, extractor=lambda x: x):
-        return self.aggregateby(extractor, 0, lambda k, a, r: 1 + a, lambda k, a, r: r + a)
+        self.gearsCtx.localgroupby(extractor, count_one)
+        self.gearsCtx.groupby(lambda r: r["key"], lambda k, a, r: r["value"] + (a or 0))
+        return self
 
     def sort(self, reverse=True):
         self.aggregate([], lambda a, r: a + [r], lambda a, r: a + r)

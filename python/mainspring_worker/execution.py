@@ -188,7 +188,7 @@ class Execution:
         errors = [error_text(error) for error in self.errors]
         self.errors.clear()
         if self.over:
-            self.on_over(self)
+            self.on_over(self, errors)
             if self.taken is not None:
                 seat.out.append((STEP_DURATIONS, self.number, [ns // 1000 for ns in self.taken]))
         seat.out.append(

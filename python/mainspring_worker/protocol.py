@@ -19,7 +19,9 @@ LOOK = 99
     TIME_EVENT,
     PROFILE,
     PACKAGES,
-) = range(15)
+    INVOKE_IN_LINE,
+    WITHDRAW,
+) = range(17)
 
 (
     SCRIPT_DONE,
@@ -40,4 +42,5 @@ LOOK = 99
     PROFILE_REPORT,
     STEP_DURATIONS,
     COMPUTED,
-) = range(1, 19)
+    WITHDRAWN,
+) = range(1, 20)

@@ -33,6 +33,7 @@ from .protocol import (
     FORGET,
     HAND_BACK,
     INVOKE,
+    INVOKE_IN_LINE,
     INVOKE_INSIDE,
     LOAD,
     LOADED,
@@ -49,6 +50,8 @@ from .protocol import (
     SCRIPT_DONE,
     SESSION,
     TIME_EVENT,
+    WITHDRAW,
+    WITHDRAWN,
 )
 from .suspension import SuspendableExecution
 
@@ -119,6 +122,18 @@ class Body:
         self.aborted = False
 
 
+class Line:
+    """Invocations that follow each other, one at a time. Guarded by the desk's gate."""
+
+    __slots__ = ("number", "waiting", "is_served")
+
+    def __init__(self, number):
+        self.number = number
+        self.waiting = deque()
+        # One of it is queued or not over: its end brings on the next.
+        self.is_served = False
+
+
 class Session:
     def __init__(self, desk):
         self.desk = desk
@@ -130,6 +145,7 @@ class Session:
         self.executions = {}
         # Calls that were aborted while they waited for their turn.
         self.doomed = set()
+        self.lines = {}
         self.numbers = 0
         self.lock = threading.Lock()
         # Runs in steps that are not over: their futures, while somebody has them, and their functions.
@@ -166,6 +182,10 @@ class Session:
             elif kind == ANSWER:
                 _, token, success, value, marked = message
                 self.desk.answer(token, success, marked, value)
+            elif kind == INVOKE_IN_LINE:
+                self.stand_in_line(message)
+            elif kind == WITHDRAW:
+                self.withdraw(message[1])
             elif kind == INVOKE_INSIDE:
                 self.desk.add_urgent(self.invoke_inside, message)
             elif kind == HAND_BACK:
@@ -406,6 +426,82 @@ class Session:
         else:
             execution.run_batch(seat, records, True, marked)
 
+    # Lines
+
+    def stand_in_line(self, message):
+        with self.desk.gate:
+            line = self.lines.get(message[1])
+            if line is None:
+                line = self.lines[message[1]] = Line(message[1])
+            line.waiting.append(message)
+            if line.is_served:
+                return
+            line.is_served = True
+        self.desk.add(self.serve_line, line)
+
+    def serve_line(self, seat, line):
+        """Begins the first in a line."""
+        with self.desk.gate:
+            if not self.goes_on(line):
+                return
+            _, _, number, function, records, marked = line.waiting.popleft()
+        found = self.functions.get(function)
+        if number in self.doomed:
+            self.doomed.discard(number)
+            Execution(number, self.desk, (), self.end_in(line)).refuse(seat, GearsForceStopped())
+        elif found is None:
+            Execution(number, self.desk, (), self.end_in(line)).refuse(seat, missing(function))
+        else:
+            found.prepare()
+            if found.suspendable:
+                execution = SuspendableExecution(number, self.desk, found.steps, self.end_in(line, posts=True))
+                self.executions[number] = execution
+                execution.add_batch(records, True, marked)
+                return
+            execution = Execution(number, self.desk, found.steps, self.end_in(line))
+            execution.scheduled = True
+            self.executions[number] = execution
+            execution.run_batch(seat, records, True, marked)
+        with self.desk.gate:
+            if not self.goes_on(line):
+                return
+        # What came of it does not wait for those behind it.
+        self.desk.flush(seat)
+        self.desk.add(self.serve_line, line)
+
+    def goes_on(self, line):
+        """Whether somebody waits in a line; forgets it otherwise. Under the gate."""
+        if not line.waiting:
+            line.is_served = False
+            self.lines.pop(line.number, None)
+        return line.is_served
+
+    def end_in(self, line, posts=False):
+        """What is to be done at the end of an execution in a line. `posts`: its thread may have left it, so that the next is not
+        served by whoever served it."""
+
+        def end(execution, errors):
+            self.end(execution, errors)
+            withdrawn = ()
+            with self.desk.gate:
+                if errors and errors[0].startswith("PAUSE"):
+                    withdrawn, line.waiting = line.waiting, deque()
+                if posts and self.goes_on(line):
+                    self.desk.post(self.serve_line, line)
+            for message in withdrawn:
+                self.desk.say((WITHDRAWN, message[2]))
+
+        return end
+
+    def withdraw(self, number):
+        with self.desk.gate:
+            line = self.lines.get(number)
+            if line is None:
+                return
+            withdrawn, line.waiting = line.waiting, deque()
+        if withdrawn:
+            self.desk.channel.send([(WITHDRAWN, message[2]) for message in withdrawn])
+
     def invoke_inside(self, seat, message):
         """A command waits for it, and for nothing else."""
         _, number, function, may_suspend, records, marked = message
@@ -426,9 +522,9 @@ class Session:
     def refuse(self, seat, refused):
         number, function = refused
         execution = Execution(number, self.desk, (), self.end)
-        execution.refuse(seat, GearsFlatError("function %d is not in this session" % function))
+        execution.refuse(seat, missing(function))
 
-    def end(self, execution):
+    def end(self, execution, errors):
         self.executions.pop(execution.number, None)
 
     def abort(self, number):
@@ -514,6 +610,10 @@ class Session:
         for execution in aborted:
             self.desk.stop(execution)
         return bool(aborted)
+
+
+def missing(function):
+    return GearsFlatError("function %d is not in this session" % function)
 
 
 def registered(callback):

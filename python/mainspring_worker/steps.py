@@ -7,7 +7,7 @@ that a record travels the whole chain before the next one starts. Runs of map an
 
 import itertools
 import types
-from collections import deque
+from collections import Counter, deque
 from time import perf_counter
 
 
@@ -324,6 +324,48 @@ class GroupBy:
         return [{"key": key, "value": value} for key, value in groups.items()]
 
 
+def count_one(key, count, record):
+    """The reducer of countby()."""
+    return 1 + (count or 0)
+
+
+class CountBy:
+    """Groups of which only the size is wanted."""
+
+    def __init__(self, step, pipeline):
+        self.extractor = step.callbacks[0]
+        self.fail = pipeline.fail
+        self.groups = Counter()
+
+    def take(self, records):
+        extracted = []
+        try:
+            # What it has when a callback raises, it keeps.
+            extracted.extend(map(self.extractor, records))
+        finally:
+            self.groups.update(extracted if TEXT.issuperset(map(type, extracted)) else self.keys(extracted))
+
+    def keys(self, extracted):
+        for value in extracted:
+            try:
+                key = group_key(value)
+            except BaseException as error:
+                self.fail(error)
+                continue
+            yield key
+
+    def finish(self):
+        groups, self.groups = self.groups, Counter()
+        return [{"key": key, "value": count} for key, count in groups.items()]
+
+
+TEXT = frozenset((str,))
+
+
+def local_group_by(step, pipeline):
+    return (CountBy if step.callbacks[1] is count_one else GroupBy)(step, pipeline)
+
+
 class BatchGroupBy:
     def __init__(self, step, pipeline):
         self.extractor, self.reducer = step.callbacks
@@ -360,6 +402,6 @@ BARRIERS = {
     "count": Count,
     "accumulate": Accumulate,
     "groupby": GroupBy,
-    "localgroupby": GroupBy,
+    "localgroupby": local_group_by,
     "batchgroupby": BatchGroupBy,
 }

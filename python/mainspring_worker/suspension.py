@@ -148,7 +148,7 @@ class SuspendableExecution:
         if self.over:
             for task in list(self.tasks):
                 task.cancel()
-            self.on_over(self)
+            self.on_over(self, errors)
             if self.taken is not None:
                 seat.out.append((STEP_DURATIONS, self.number, [ns // 1000 for ns in self.taken]))
         busy_us = (perf_counter_ns() - started) // 1000

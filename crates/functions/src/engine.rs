@@ -71,6 +71,8 @@ pub struct Engine {
     pub(crate) queued: usize,
     /// Clients that wait for room in queues.
     pub(crate) holds: Holds,
+    /// Lines that were begun: their numbers.
+    pub(crate) lines: u64,
     pub(crate) deadlines: BTreeSet<(i64, Due)>,
     /// A look at the limits is among the deadlines.
     pub(crate) watches_limits: bool,
@@ -119,6 +121,7 @@ impl Engine {
             searches: VecDeque::new(),
             queued: 0,
             holds: Holds::default(),
+            lines: 0,
             deadlines: BTreeSet::new(),
             watches_limits: false,
             leases: Leases::default(),
@@ -186,6 +189,11 @@ impl Engine {
                 doors.workers.answer(worker, token, answer);
             }
             FromWorker::Loaded { error } => self.loaded(doors, session, error),
+            FromWorker::Withdrawn { execution } => {
+                if self.executions.get(&execution).is_some_and(|known| known.session == session) {
+                    self.withdrawn(doors, execution);
+                }
+            }
             FromWorker::Suspended { execution } => {
                 if self.executions.get(&execution).is_some_and(|known| known.session == session) {
                     self.suspended(doors, execution);
@@ -294,13 +302,13 @@ impl Engine {
         self.may_work() && (self.holds.may_go() || self.has_turns())
     }
 
-    /// Nobody has the data to himself.
-    fn may_work(&self) -> bool {
-        self.lease().is_none() && !self.is_inside_a_command()
-    }
-
     fn has_turns(&self) -> bool {
         !(self.ready.is_empty() && self.reading.is_empty() && self.searches.is_empty())
+    }
+
+    /// Nothing has the data to itself.
+    pub(crate) fn may_work(&self) -> bool {
+        self.lease().is_none() && !self.is_inside_a_command()
     }
 
     /// Starts executions and reads for them until the budget is used up. Every kind of work has its turn.

@@ -171,7 +171,8 @@ impl Play {
         let worker = WorkerId(self.workers - 1 - back);
         let token = Token(self.dice.below(100));
         let function = FunctionId(self.dice.below(3) as u32);
-        let message = match self.dice.below(27) {
+        let message = match self.dice.below(28) {
+            27 => FromWorker::Withdrawn { execution: ExecutionId(self.dice.below(60)) },
             24 => {
                 let lease = self.stage.engine.lease().is_some();
                 let known = self.frames.last().filter(|_| lease).map(|frame| frame.execution);

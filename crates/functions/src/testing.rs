@@ -10,10 +10,10 @@ use crate::host::{
 };
 use crate::identifier::RegistrationNumber;
 use crate::inside::Inside;
-use crate::plan::{Argument, Plan, Step, StepKind};
+use crate::plan::{Argument, Plan, Step, StepKind, Visible};
 use crate::registrations::{Announced, During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, Farewell, Forbidden, FromWorker, FunctionId, Installed, Needs,
+    ExecutionId, ExitReason, Farewell, Forbidden, FromWorker, FunctionId, Installed, LineId, Needs,
     Prepared, Preparing, Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId,
     Workers,
 };
@@ -293,6 +293,27 @@ impl Workers for Cast {
         self.sent.push(format!("inside w{worker} e{execution} f{} {records}{end}", function.0));
     }
 
+    fn invoke_in_line(
+        &mut self,
+        worker: WorkerId,
+        line: LineId,
+        execution: ExecutionId,
+        function: FunctionId,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    ) {
+        let mut records = Records::default();
+        fill(&mut records);
+        let (worker, execution, line) = (worker.0, execution.0, line.0);
+        self.sent.push(format!(
+            "invoke w{worker} e{execution} f{} {records} in line {line}",
+            function.0
+        ));
+    }
+
+    fn withdraw(&mut self, worker: WorkerId, line: LineId) {
+        self.sent.push(format!("withdraw w{} line {}", worker.0, line.0));
+    }
+
     fn hand_back(
         &mut self,
         worker: WorkerId,
@@ -378,6 +399,8 @@ impl std::fmt::Display for Records {
 }
 
 impl RecordSink for Records {
+    fn show(&mut self, _: &Visible) {}
+
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
         let mut text = String::from_utf8_lossy(key).into_owned();
         match value {
@@ -728,6 +751,7 @@ pub(crate) fn plan(reader: &str, kinds: &[StepKind]) -> Plan {
         argument: Argument::Text("*".into()),
         description: None,
         steps: kinds.iter().map(step).collect(),
+        visible: Visible::ALL,
     }
 }
 

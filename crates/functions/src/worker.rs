@@ -4,7 +4,7 @@
 //! never sees a process, a socket or a byte of the worker protocol.
 
 use crate::host::{Level, Value};
-use crate::plan::{Argument, Plan};
+use crate::plan::{Argument, Plan, Visible};
 
 /// One worker process; a number is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +18,10 @@ pub struct ExecutionId(pub u64);
 /// `run()` and `register()` calls, or by the engine on [`Workers::load`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FunctionId(pub u32);
+
+/// Invocations that follow each other in a worker, one at a time; a number is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineId(pub u64);
 
 /// A call of a worker that waits for its answer: which thread of it, and which call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +64,9 @@ impl Forbidden {
 
 /// Takes records while a batch is filled; the worker's implementation writes them straight into its wire format.
 pub trait RecordSink {
-    /// A KeysReader record. `value`: `None` when the reader was told not to read values.
+    /// Of the records that follow, no more than this is wanted.
+    fn show(&mut self, visible: &Visible);
+    /// A KeysReader record. `value`: `None` when the reader was told not to read values, or nobody can see them.
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>);
     /// The same for a key that goes.
     fn removed(&mut self, key: &[u8], value: Option<Value<'_>>, farewell: Farewell);
@@ -181,7 +187,21 @@ pub trait Workers {
         fill: &mut dyn FnMut(&mut dyn RecordSink),
     );
 
-    /// The same for a function inside a command: a thread takes it up whatever the others do. With `may_suspend` the
+    /// The same for one that begins when those before it in its line are over. An error that begins with PAUSE withdraws those
+    /// behind it.
+    fn invoke_in_line(
+        &mut self,
+        worker: WorkerId,
+        line: LineId,
+        execution: ExecutionId,
+        function: FunctionId,
+        fill: &mut dyn FnMut(&mut dyn RecordSink),
+    );
+
+    /// What has not begun in a line shall not: each comes back as [`FromWorker::Withdrawn`].
+    fn withdraw(&mut self, worker: WorkerId, line: LineId);
+
+    /// An invocation for a function inside a command: a thread takes it up whatever the others do. With `may_suspend` the
     /// worker tells [`FromWorker::Suspended`] should the function wait for a future or coroutine; without, it may not.
     fn invoke_inside(
         &mut self,
@@ -313,6 +333,10 @@ pub enum FromWorker {
         consumed: usize,
         /// Microseconds spent in callbacks.
         busy_us: u64,
+    },
+    /// An execution in a line has not begun and will not.
+    Withdrawn {
+        execution: ExecutionId,
     },
     /// The thread of a function inside a command has left it before it was over.
     Suspended {

@@ -126,6 +126,15 @@ impl Bucket {
             prefetch(word.0.map_addr(|address| address & ADDRESS));
         }
     }
+
+    /// Short values with them: two lines of each entry.
+    fn prefetch_values(&self) {
+        for word in self.0 {
+            let entry = word.0.map_addr(|address| address & ADDRESS);
+            prefetch(entry);
+            prefetch(entry.wrapping_add(64));
+        }
+    }
 }
 
 /// Where an entry lies in a segment. It holds until the segment changes.
@@ -430,6 +439,12 @@ impl Segment {
     pub(crate) fn prefetch_entries(&self, bucket: usize) {
         if let Some(bucket) = self.buckets.get(bucket) {
             bucket.prefetch_entries();
+        }
+    }
+
+    pub(crate) fn prefetch_values(&self, bucket: usize) {
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.prefetch_values();
         }
     }
 

@@ -156,7 +156,7 @@ impl<H: KeyHash> Table<H> {
         let next =
             if bucket + 1 == BUCKETS { end } else { start + bucket_start(bucket + 1, depth) };
 
-        segment.prefetch_entries(bucket + 1);
+        segment.prefetch_values(bucket + 1);
         segment.for_each_from(bucket, |entry| {
             let at = self.hash(entry.key()) >> (64 - POSITION_BITS);
             if (position..next).contains(&at) {

@@ -471,6 +471,22 @@ pub(crate) fn look(state: &mut State) {
     }
 }
 
+/// Between requests: what functions call, and where they are done, is seen to before all clients have had their share of the
+/// turn. Each of them waits for each of its calls.
+pub(crate) fn glance(state: &mut State) {
+    let is_asked = state
+        .gears
+        .machine
+        .as_ref()
+        .is_some_and(|machine| machine.pool.is_asked() && machine.engine.lease().is_none());
+    if is_asked {
+        receive(state, Pool::glance);
+        if state.gears.machine.as_ref().is_some_and(|machine| machine.pool.has_unsent()) {
+            flush(state);
+        }
+    }
+}
+
 /// The loop is about to sleep: nobody looks into mailboxes until it is awake. `false`: it must not sleep.
 pub(crate) fn fall_asleep(state: &mut State) -> bool {
     state.gears.machine.as_mut().is_none_or(|machine| machine.pool.leave_mail())

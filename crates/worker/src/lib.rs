@@ -89,6 +89,7 @@ pub mod runtime {
         "steps",
         "suspension",
         "values",
+        "visible",
         "zygote",
     ];
 }

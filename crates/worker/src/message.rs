@@ -1,7 +1,7 @@
 //! What the values in a frame mean: see docs/worker-protocol.md for the shapes.
 
 use functions::host::Level;
-use functions::plan::{Argument, Plan, Step, StepKind};
+use functions::plan::{Argument, Plan, Step, StepKind, Visible};
 use functions::worker::{ExecutionId, FromWorker, FunctionId, Token};
 
 use crate::marshal::Writer;
@@ -23,6 +23,8 @@ pub(crate) mod to_worker {
     pub(crate) const TIME_EVENT: i64 = 12;
     pub(crate) const PROFILE: i64 = 13;
     pub(crate) const PACKAGES: i64 = 14;
+    pub(crate) const INVOKE_IN_LINE: i64 = 15;
+    pub(crate) const WITHDRAW: i64 = 16;
 }
 
 /// Leads a message that means nothing but: look into the mailbox. Both ways.
@@ -126,6 +128,7 @@ pub(crate) fn from_worker(message: Argument) -> Result<Option<FromWorker>> {
             step_us: fields.list()?.into_iter().map(unsigned).collect::<Result<_>>()?,
         },
         18 => FromWorker::Computed { beyond: fields.executions()? },
+        19 => FromWorker::Withdrawn { execution: fields.execution()? },
         LOOK => {
             fields.end()?;
             return Ok(None);
@@ -273,11 +276,48 @@ impl Fields {
             argument: fields.next()?,
             description: fields.optional_text()?,
             steps: fields.list()?.into_iter().map(step).collect::<Result<_>>()?,
+            visible: visible(fields.next()?)?,
         };
         fields.end()?;
         Ok(plan)
     }
 }
+
+/// A dict of the fields that can be seen, and behind each what can be seen of its value; None for all.
+fn visible(value: Argument) -> Result<Visible> {
+    let seen = match value {
+        Argument::None => return Ok(Visible::ALL),
+        Argument::Dict(seen) => seen,
+        _ => return Err("the visible fields are missing".into()),
+    };
+    let mut visible = NOTHING;
+    for (name, inner) in seen {
+        match text(name)?.as_str() {
+            "key" => visible.key = true,
+            "id" => visible.id = true,
+            "type" => visible.kind = true,
+            "event" => visible.event = true,
+            "value" => {
+                visible.value = true;
+                visible.inner = match inner {
+                    Argument::None => None,
+                    Argument::List(names) => {
+                        Some(names.into_iter().map(text).collect::<Result<_>>()?)
+                    }
+                    _ => return Err("the visible fields of a value are missing".into()),
+                };
+            }
+            // It is told of a value that was read.
+            "truncated" => visible.kind = true,
+            // No record has it, or it costs nothing.
+            _ => {}
+        }
+    }
+    Ok(visible)
+}
+
+const NOTHING: Visible =
+    Visible { key: false, id: false, value: false, kind: false, event: false, inner: None };
 
 fn step(value: Argument) -> Result<Step> {
     let mut fields = Fields::of(value)?;

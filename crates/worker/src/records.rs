@@ -1,7 +1,7 @@
 //! A batch while it is filled: each record goes straight into the frame, as Python's values.
 
 use functions::host::Value;
-use functions::plan::Argument;
+use functions::plan::{Argument, Visible};
 use functions::worker::{Farewell, RecordSink};
 
 use crate::marshal::Writer;
@@ -10,12 +10,13 @@ pub(crate) struct Records<'w, 'a> {
     to: &'w mut Writer<'a>,
     list: usize,
     len: usize,
+    visible: Visible,
 }
 
 impl<'w, 'a> Records<'w, 'a> {
     pub(crate) fn open(to: &'w mut Writer<'a>) -> Self {
         let list = to.open_list();
-        Records { to, list, len: 0 }
+        Records { to, list, len: 0, visible: Visible::ALL }
     }
 
     pub(crate) fn close(self) {
@@ -23,6 +24,9 @@ impl<'w, 'a> Records<'w, 'a> {
     }
 
     fn event(&mut self, event: Option<&str>) {
+        if !self.visible.event {
+            return;
+        }
         self.to.name("event");
         match event {
             Some(event) => self.to.name(event),
@@ -34,63 +38,54 @@ impl<'w, 'a> Records<'w, 'a> {
     fn open_key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
         self.len += 1;
         self.to.open_dict();
-        self.to.name("key");
-        self.to.redis(key);
+        self.record_key(key);
         if let Some(value) = value {
-            let kind = self.redis_value(value);
-            self.to.name("type");
-            self.to.name(kind);
+            let kind = type_name(&value);
+            if self.visible.value {
+                self.to.name("value");
+                self.redis_value(value);
+            }
+            if self.visible.kind {
+                self.to.name("type");
+                self.to.name(kind);
+            }
         }
         self.event(event);
     }
 
-    fn stream_entry(&mut self, id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>) {
-        self.to.name("id");
-        self.to.text(id);
-        self.to.name("value");
-        self.to.open_dict();
-        for (field, value) in fields {
-            // Entries of a stream mostly share their fields.
-            match str::from_utf8(field) {
-                Ok(field) => self.to.name(field),
-                Err(_) => self.to.redis(field),
-            }
-            self.to.redis(value);
+    fn record_key(&mut self, key: &[u8]) {
+        if self.visible.key {
+            self.to.name("key");
+            self.to.redis(key);
         }
-        self.to.close_dict();
     }
 
-    fn redis_value(&mut self, value: Value<'_>) -> &'static str {
-        self.to.name("value");
+    fn redis_value(&mut self, value: Value<'_>) {
         match value {
-            Value::Missing => {
-                self.to.none();
-                "empty"
-            }
-            Value::String(bytes) => {
-                self.to.redis(bytes);
-                "string"
-            }
+            Value::Missing | Value::Opaque(_) => self.to.none(),
+            Value::String(bytes) => self.to.redis(bytes),
             Value::List(items) => {
                 let list = self.to.open_list();
                 let length = items.map(|item| self.to.redis(item)).count();
                 self.to.close_list(list, length);
-                "list"
             }
             Value::Hash(fields) => {
                 self.to.open_dict();
                 for (field, value) in fields {
-                    self.to.redis(field);
+                    match &self.visible.inner {
+                        None => self.to.redis(field),
+                        Some(_) if !self.visible.shows_inner(field) => continue,
+                        // A few fields of many hashes: they are spelled once.
+                        Some(_) => self.field(field),
+                    }
                     self.to.redis(value);
                 }
                 self.to.close_dict();
-                "hash"
             }
             Value::Set(members) => {
                 let list = self.to.open_list();
                 let length = members.map(|member| self.to.redis(&member)).count();
                 self.to.close_list(list, length);
-                "set"
             }
             Value::SortedSet(members) => {
                 self.to.open_dict();
@@ -99,25 +94,47 @@ impl<'w, 'a> Records<'w, 'a> {
                     self.to.float(score);
                 }
                 self.to.close_dict();
-                "zset"
             }
             Value::Stream(entries) => {
                 let list = self.to.open_list();
                 let length = entries
                     .map(|entry| {
                         self.to.open_dict();
-                        self.stream_entry(&entry.id, &mut entry.fields.into_iter());
+                        self.to.name("id");
+                        self.to.text(&entry.id);
+                        self.to.name("value");
+                        self.to.open_dict();
+                        for (field, value) in entry.fields {
+                            self.field(field);
+                            self.to.redis(value);
+                        }
+                        self.to.close_dict();
                         self.to.close_dict();
                     })
                     .count();
                 self.to.close_list(list, length);
-                "stream"
-            }
-            Value::Opaque(kind) => {
-                self.to.none();
-                kind
             }
         }
+    }
+
+    fn field(&mut self, field: &[u8]) {
+        match str::from_utf8(field) {
+            Ok(field) => self.to.name(field),
+            Err(_) => self.to.redis(field),
+        }
+    }
+}
+
+fn type_name(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Missing => "empty",
+        Value::String(_) => "string",
+        Value::List(_) => "list",
+        Value::Hash(_) => "hash",
+        Value::Set(_) => "set",
+        Value::SortedSet(_) => "zset",
+        Value::Stream(_) => "stream",
+        Value::Opaque(kind) => kind,
     }
 }
 
@@ -142,6 +159,10 @@ impl RecordSink for Records<'_, '_> {
         self.to.close_dict();
     }
 
+    fn show(&mut self, visible: &Visible) {
+        self.visible.clone_from(visible);
+    }
+
     fn bare_key(&mut self, key: &[u8]) {
         self.len += 1;
         self.to.redis(key);
@@ -150,9 +171,27 @@ impl RecordSink for Records<'_, '_> {
     fn stream(&mut self, key: &[u8], id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>) {
         self.len += 1;
         self.to.open_dict();
-        self.to.name("key");
-        self.to.redis(key);
-        self.stream_entry(id, fields);
+        if self.visible.key {
+            // One stream gives the whole batch.
+            self.to.name("key");
+            self.field(key);
+        }
+        if self.visible.id {
+            self.to.name("id");
+            self.to.text(id);
+        }
+        if self.visible.value {
+            self.to.name("value");
+            self.to.open_dict();
+            for (field, value) in fields {
+                if self.visible.shows_inner(field) {
+                    // Entries of a stream mostly share their fields.
+                    self.field(field);
+                    self.to.redis(value);
+                }
+            }
+            self.to.close_dict();
+        }
         self.to.close_dict();
     }
 

@@ -4,7 +4,7 @@ mod driver;
 
 use driver::{Driver, Outcome, interpreters, text};
 use functions::host::Value;
-use functions::plan::{Argument, StepKind};
+use functions::plan::{Argument, StepKind, Visible};
 use functions::worker::{FromWorker, Source, Workers};
 
 /// Every behaviour here holds for every interpreter.
@@ -254,6 +254,104 @@ fn state_lasts_over_the_batches_of_an_execution() {
         );
     });
 }
+
+/// What a plan lets its callbacks see: names, and after `value` what is seen of it.
+fn seen(visible: &Visible) -> String {
+    let Visible { key, id, value, kind, event, inner } = visible;
+    let names = [(key, "key"), (id, "id"), (value, "value"), (kind, "type"), (event, "event")];
+    let shown: Vec<&str> =
+        names.iter().filter(|(shown, _)| **shown).map(|(_, name)| *name).collect();
+    match inner {
+        Some(inner) => format!("{} of {}", shown.join(" "), inner.join(" ")),
+        None => shown.join(" "),
+    }
+}
+
+const WHOLE: &str = "key id value type event";
+
+#[test]
+fn a_plan_tells_what_its_callbacks_can_see_of_a_record() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        for (steps, expected) in [
+            ("filter(lambda r: r['key'][-1] in '02').map(lambda r: r['value'])", "key value"),
+            ("countby(lambda r: r['value']['color'])", "value of color"),
+            ("map(lambda r: r['value']['a'] + r['value']['b'] + r['type'])", "value type of a b"),
+            ("map(lambda r: (r['value']['a'], r['value']))", "value"),
+            ("groupby(lambda r: r['key'], lambda k, a, r: r['event'])", "key event"),
+            ("accumulate(lambda a, r: (a or 0) + len(r['value']))", "value"),
+            ("foreach(lambda r: execute('del', r['key'])).count()", "key"),
+            ("limit(3).map(lambda r: r['nonsense'])", ""),
+            ("count()", ""),
+        ] {
+            let code = format!("GB().{steps}.run()");
+            assert_eq!(seen(&driver.described(worker, &code).1.visible), expected, "{steps}");
+        }
+    });
+}
+
+#[test]
+fn what_is_not_understood_sees_the_whole_record() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        for steps in [
+            "foreach(lambda r: r['key'])",
+            "map(lambda r: r)",
+            "map(lambda r: str(r))",
+            "map(lambda r: r.get('key'))",
+            "map(lambda r: r['key' if len('k') else 'value'])",
+            "map(lambda r: list(r['key'] for _ in 'ab'))",
+            "map(lambda r: (lambda: r['key'])())",
+            "map(lambda *r: r[0]['key'])",
+            "map(lambda r: locals())",
+            "map(lambda r: eval(\"r['key']\"))",
+            "filter(lambda r: r.pop('key')).count()",
+            "batchgroupby(lambda r: r['key'], lambda k, rs: len(rs))",
+            "aggregate(0, lambda a, r: a + 1, lambda a, r: a + r)",
+        ] {
+            let code = format!("GB().{steps}.run()");
+            assert_eq!(seen(&driver.described(worker, &code).1.visible), WHOLE, "{steps}");
+        }
+        let code = "def f(r):\n  r['key'] = 1\n  return 1\nGB().map(f).run()";
+        assert_eq!(seen(&driver.described(worker, code).1.visible), WHOLE);
+        let code = "GB('CommandReader').map(lambda r: r['key']).register(trigger='t')";
+        assert_eq!(seen(&driver.described(worker, code).1.visible), WHOLE);
+    });
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_sent() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let (function, ..) = driver.described(worker, "GB().run()");
+        let execution = driver.execution();
+        let none = Visible { key: false, id: false, value: false, kind: false, ..Visible::ALL };
+        driver.pool.invoke(worker, execution, function, &mut |sink| {
+            sink.show(&Visible { event: false, key: true, ..none.clone() });
+            sink.key(b"k", Some(Value::String(b"v")), None);
+            sink.show(&Visible { event: false, kind: true, ..none.clone() });
+            sink.key(b"k", Some(Value::List(&mut ITEMS.iter().copied())), None);
+            sink.show(&Visible { inner: Some(["a".into()].into()), ..Visible::ALL });
+            sink.key(b"k", Some(Value::Hash(&mut FIELDS.iter().copied())), None);
+            sink.stream(b"s", "1-0", &mut FIELDS.iter().copied());
+            sink.show(&Visible { event: false, ..none.clone() });
+            sink.stream(b"s", "1-0", &mut FIELDS.iter().copied());
+        });
+        assert_eq!(
+            driver.outcome(worker, execution).records,
+            [
+                "{'key': 'k'}",
+                "{'type': 'list'}",
+                "{'key': 'k', 'value': {'a': '1'}, 'type': 'hash', 'event': None}",
+                "{'key': 's', 'id': '1-0', 'value': {'a': '1'}}",
+                "{}",
+            ]
+            .map(text)
+        );
+    });
+}
+
+const FIELDS: [(&[u8], &[u8]); 2] = [(b"a", b"1"), (b"b", b"2")];
 
 const ITEMS: [&[u8]; 2] = [b"a", b"\xff"];
 

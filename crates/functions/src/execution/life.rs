@@ -6,7 +6,7 @@ use crate::engine::{Doors, Engine, reply_to};
 use crate::identifier::RegistrationNumber;
 use crate::plan::Argument;
 use crate::registrations::{Failure, Outcome, Times};
-use crate::worker::ExecutionId;
+use crate::worker::{ExecutionId, LineId};
 
 impl Engine {
     /// `is_listed`: it counts for MaxExecutions. Those that vanish with their reply do not.
@@ -88,16 +88,21 @@ impl Engine {
         let (session, origin) = (execution.session, execution.origin);
         let input = std::mem::replace(&mut execution.input, Input::None);
 
-        self.leave_session(id, session, now_us);
+        let line = match &input {
+            Input::Stream(run) => run.line,
+            _ => None,
+        };
+        self.leave_session(id, session, line, now_us);
         self.holds.look_again();
-        match origin {
+        let stream = match origin {
             Origin::Registration(number) => {
-                self.settle(doors, number, id, input, was_running, now_us);
+                self.settle(doors, number, id, input, was_running, now_us)
             }
             Origin::Script | Origin::Unblocking | Origin::Step => {
                 self.count_run(doors.host.now_ms(), id);
+                None
             }
-        }
+        };
         self.answer_clients(doors, id);
         if origin == Origin::Step {
             self.hand_back(doors, id);
@@ -106,6 +111,10 @@ impl Engine {
         self.inside_ended(doors, id);
         self.keep_or_forget(id, origin);
         if let Origin::Registration(number) = origin {
+            // Not before it is off the books: what comes next may push it out of the list.
+            if let Some(key) = stream {
+                self.go_on_with_stream(doors, number, &key);
+            }
             self.mark_ready(number);
             self.drop_if_drained(doors, number);
         }
@@ -117,6 +126,7 @@ impl Engine {
         &mut self,
         id: ExecutionId,
         session: crate::session::SessionNumber,
+        line: Option<LineId>,
         now_us: u64,
     ) {
         let threads = self.config.size(Key::ExecutionThreads);
@@ -125,13 +135,21 @@ impl Engine {
         session.unfinished -= 1;
         session.beside_queue.retain(|other| *other != id);
         let was_full = !session.accepts();
-        let Some(place) = session.order.iter().position(|other| *other == id) else { return };
-        session.order.remove(place);
-        if place < threads
-            && let Some(next) = session.order.get(threads - 1)
-            && let Some(next) = self.executions.get_mut(next)
-        {
-            next.started_us.get_or_insert(now_us);
+        session.ahead.retain(|(_, other)| *other != id);
+        let place = session.order.iter().position(|other| *other == id);
+        if let Some(place) = place {
+            session.order.remove(place);
+            if let Some(next) = line.and_then(|line| session.next_in_line(line)) {
+                session.order.push_back(next);
+            }
+        }
+        if place.is_some() {
+            // Somebody else has its thread, and perhaps one more has come to stand in the queue.
+            for next in session.order.iter().take(threads).rev().take(2) {
+                if let Some(next) = self.executions.get_mut(next) {
+                    next.started_us.get_or_insert(now_us);
+                }
+            }
         }
         if was_full && session.accepts() {
             for number in session.registrations.clone() {
@@ -149,6 +167,7 @@ impl Engine {
         self.runs.ended(outcome_of(execution), times, now_ms);
     }
 
+    /// Gives the stream to go on with, if it was one of a stream.
     fn settle(
         &mut self,
         doors: &mut Doors,
@@ -157,8 +176,8 @@ impl Engine {
         input: Input,
         was_running: bool,
         now_us: u64,
-    ) {
-        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+    ) -> Option<Box<[u8]>> {
+        let registration = self.registrations.by_number.get_mut(&number)?;
         let execution = &self.executions[&id];
         let error = execution.errors.first().cloned();
         let now_ms = doors.host.now_ms();
@@ -177,12 +196,11 @@ impl Engine {
         registration.statistics.ended(outcome_of(execution), times, now_ms);
         let was_in_flight = was_running || self.insides.get(id).is_some();
         registration.in_flight -= usize::from(was_in_flight);
-        if let Input::Stream(run) = input {
-            let status = execution.status;
-            let had_begun = execution.started_us.is_some();
-            let failure = error.as_deref().map(|error| Failure { error, had_begun });
-            self.stream_run_ended(doors, number, *run, status, failure);
-        }
+        let Input::Stream(run) = input else { return None };
+        let status = execution.status;
+        let had_begun = execution.started_us.is_some();
+        let failure = error.as_deref().map(|error| Failure { error, had_begun });
+        self.stream_run_ended(doors, number, *run, status, failure)
     }
 
     fn answer_clients(&mut self, doors: &mut Doors, id: ExecutionId) {

@@ -275,6 +275,7 @@ impl Execution {
 }
 
 /// Arguments in one allocation: tens of thousands of triggers may wait.
+#[derive(Default)]
 pub(crate) struct Arguments {
     packed: Box<[u8]>,
 }
@@ -291,7 +292,11 @@ impl Arguments {
         Arguments { packed: packed.into() }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let mut rest = &self.packed[..];
         std::iter::from_fn(move || {
             let (length, tail) = rest.split_first_chunk()?;

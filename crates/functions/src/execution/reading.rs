@@ -96,6 +96,7 @@ impl Engine {
         else {
             return;
         };
+        let visible = &execution.plan.visible;
         batch.queued = false;
         if batch.walk == Walk::Over {
             return;
@@ -113,6 +114,7 @@ impl Engine {
                 Walk::Scan { pattern, cursor, shape } => {
                     let mut next = 0;
                     workers.feed(worker, id, false, &mut |sink| {
+                        sink.show(visible);
                         next = fill(*host, sink, batch, pattern.as_deref(), cursor, shape, end_us);
                     });
                     batch.in_flight += 1;
@@ -123,12 +125,13 @@ impl Engine {
                     }
                 }
                 Walk::One { key, shape } => workers.feed(worker, id, true, &mut |sink| {
+                    sink.show(visible);
                     put_one(*host, sink, batch, &key, shape);
                 }),
                 Walk::Stream { key, from } => match stream::read_after(*host, &key, &from) {
                     Ok(entries) => workers.feed(worker, id, true, &mut |sink| {
-                        let admitted = entries.iter().filter(|_| batch.leading.admit());
-                        admitted.for_each(|entry| entry.put(&key, sink));
+                        sink.show(visible);
+                        entries.put_some(&key, sink, || batch.leading.admit());
                     }),
                     Err(error) => {
                         failure = Some(error);
@@ -275,7 +278,7 @@ fn count(host: &mut dyn Host, batch: &mut Batch, end_us: u64) -> Result<(), Stri
         Walk::Stream { key, from } => {
             let entries = stream::read_after(host, key, from);
             *walk = Walk::Over;
-            entries?.iter().for_each(|_| leading.take());
+            (0..entries?.len()).for_each(|_| leading.take());
             true
         }
         Walk::ShardId => {
@@ -298,7 +301,7 @@ fn exists(host: &mut dyn Host, key: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::StepKind;
+    use crate::plan::{StepKind, Visible};
     use crate::testing::{Stage, WORKER, plan};
     use crate::worker::{ExecutionId, FromWorker};
 
@@ -364,6 +367,16 @@ mod tests {
         stage.progress(WORKER, 0, vec![], vec![], false);
         stage.work();
         assert_eq!(stage.sent(), ["feed w0 e0 [1000 records]", "feed w0 e0 [] last"]);
+    }
+
+    #[test]
+    fn values_that_no_callback_can_see_are_not_read() {
+        let mut unseen = plan("KeysReader", &[StepKind::Map]);
+        unseen.visible = Visible { value: false, kind: false, ..Visible::ALL };
+        let mut stage = begun(Stage::with_keys(1), unseen);
+        stage.work();
+        assert_eq!(stage.host.scans_with_values, 0);
+        assert!(!stage.sent()[0].contains('='));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What a function is, as plain data: reader, steps, action. Checkable and printable; callbacks are numbers.
 
+mod visible;
+
+pub use visible::Visible;
+
 /// A value that crosses the worker door: what Python's `marshal` can say, anything else as an opaque pickle.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
@@ -46,6 +50,8 @@ pub struct Plan {
     pub argument: Argument,
     pub description: Option<String>,
     pub steps: Vec<Step>,
+    /// As the worker judges its callbacks.
+    pub visible: Visible,
 }
 
 /// One step. Its callbacks live in the worker.

@@ -2,8 +2,9 @@
 
 use resp::Reply;
 
+use crate::execution::Arguments;
 use crate::host::{Host, ask};
-use crate::worker::RecordSink;
+use crate::worker::{LineId, RecordSink};
 
 const GROUP: &[u8] = b"__gears_consumer_group__";
 const CONSUMER: &[u8] = b"__gears_client__";
@@ -15,9 +16,13 @@ pub(crate) struct StreamRun {
     pub(crate) key: Box<[u8]>,
     pub(crate) portion: Portion,
     /// Identifiers of the entries read, to be acknowledged when the execution is over.
-    pub(crate) read: Vec<Vec<u8>>,
+    pub(crate) read: Arguments,
+    /// It has come to reading them, whatever it found.
+    pub(crate) was_read: bool,
     /// The registration's epoch: what an older one read is not acknowledged.
     pub(crate) epoch: u64,
+    /// Those of one stream follow each other in the worker; `None`: one at a time is read.
+    pub(crate) line: Option<LineId>,
     /// When the oldest of its entries arrived, as far as it is known.
     pub(crate) since_ms: Option<i64>,
 }
@@ -32,29 +37,22 @@ pub(crate) enum Portion {
     New { count: u64 },
 }
 
-pub(crate) struct Entry {
-    pub(crate) id: Vec<u8>,
-    pub(crate) fields: Vec<Vec<u8>>,
-}
-
-impl Entry {
-    pub(crate) fn put(&self, key: &[u8], sink: &mut dyn RecordSink) {
-        let mut fields = self.fields.chunks_exact(2).map(|pair| (&pair[0][..], &pair[1][..]));
-        sink.stream(key, &String::from_utf8_lossy(&self.id), &mut fields);
-    }
+/// Entries as the host gave them: they go to the worker straight from the reply.
+#[derive(Default)]
+pub(crate) struct Entries {
+    wire: Vec<u8>,
+    /// Where the entries of the one stream begin in it, and how many there are.
+    first: usize,
+    count: usize,
 }
 
 /// All entries after `from`.
-pub(crate) fn read_after(
-    host: &mut dyn Host,
-    key: &[u8],
-    from: &str,
-) -> Result<Vec<Entry>, String> {
-    entries(&ask(host, &[b"XREAD", b"STREAMS", key, from.as_bytes()])?)
+pub(crate) fn read_after(host: &mut dyn Host, key: &[u8], from: &str) -> Result<Entries, String> {
+    Entries::of(wire(host, &[b"XREAD", b"STREAMS", key, from.as_bytes()]))
 }
 
 /// Reads for the engine's consumer group, which comes into being with the first read.
-pub(crate) fn read_group(host: &mut dyn Host, run: &StreamRun) -> Result<Vec<Entry>, String> {
+pub(crate) fn read_group(host: &mut dyn Host, run: &StreamRun) -> Result<Entries, String> {
     let count;
     let mut args: Vec<&[u8]> = vec![b"XREADGROUP", b"GROUP", GROUP, CONSUMER];
     match run.portion {
@@ -65,17 +63,16 @@ pub(crate) fn read_group(host: &mut dyn Host, run: &StreamRun) -> Result<Vec<Ent
             args.extend([&b"COUNT"[..], count.as_bytes(), b"STREAMS", &run.key, b">"]);
         }
     }
-    match ask(host, &args) {
-        Ok(reply) => entries(&reply),
+    match Entries::of(wire(host, &args)) {
         Err(error) if error.starts_with("NOGROUP") => {
             // A key that is gone meanwhile has no entries and gets no group.
             if length(host, &run.key) == 0 {
-                return Ok(Vec::new());
+                return Ok(Entries::default());
             }
             ask(host, &[b"XGROUP", b"CREATE", &run.key, GROUP, b"0"])?;
-            entries(&ask(host, &args)?)
+            Entries::of(wire(host, &args))
         }
-        Err(error) => Err(error),
+        result => result,
     }
 }
 
@@ -88,15 +85,15 @@ pub(crate) fn length(host: &mut dyn Host, key: &[u8]) -> u64 {
 }
 
 /// Tells the group that the entries are done with, and removes them when `trim` is set.
-pub(crate) fn acknowledge(
+pub(crate) fn acknowledge<'i>(
     host: &mut dyn Host,
     key: &[u8],
-    ids: &[Vec<u8>],
+    ids: impl Iterator<Item = &'i [u8]> + Clone,
     trim: Trim,
 ) -> Result<(), String> {
-    let Some(last) = ids.last() else { return Ok(()) };
+    let Some(last) = ids.clone().last() else { return Ok(()) };
     let mut args: Vec<&[u8]> = vec![b"XACK", key, GROUP];
-    args.extend(ids.iter().map(Vec::as_slice));
+    args.extend(ids);
     ask(host, &args)?;
 
     // Everything up to the last entry: exact, where a count of what is left (as RedisGears trims) is an estimate.
@@ -113,10 +110,16 @@ pub(crate) fn fields(host: &mut dyn Host, key: &[u8], id: &[u8]) -> Result<Vec<V
     let Reply::Array(entries) = ask(host, &[b"XRANGE", key, id, id])? else {
         return Err(UNREADABLE.into());
     };
-    match entries.first() {
+    match entries.into_iter().next() {
         None => Ok(Vec::new()),
-        Some(found) => Ok(entry(found).ok_or(UNREADABLE)?.fields),
+        Some(entry) => fields_of(entry).ok_or_else(|| UNREADABLE.into()),
     }
+}
+
+fn fields_of(entry: Reply) -> Option<Vec<Vec<u8>>> {
+    let Reply::Array(parts) = entry else { return None };
+    let Ok([_, Reply::Array(fields)]) = <[Reply; 2]>::try_from(parts) else { return None };
+    fields.into_iter().map(bytes).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,28 +153,145 @@ fn successor(id: &[u8]) -> Option<String> {
     })
 }
 
-/// The entries of XREAD's reply for one stream.
-fn entries(reply: &Reply) -> Result<Vec<Entry>, String> {
-    let streams = match reply {
-        Reply::Null => return Ok(Vec::new()),
-        Reply::Array(streams) => streams,
-        _ => return Err(UNREADABLE.into()),
-    };
-    let Some(Reply::Array(stream)) = streams.first() else { return Ok(Vec::new()) };
-    let Some(Reply::Array(entries)) = stream.get(1) else { return Err(UNREADABLE.into()) };
-    entries.iter().map(entry).collect::<Option<_>>().ok_or_else(|| UNREADABLE.into())
+fn wire(host: &mut dyn Host, args: &[&[u8]]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    host.call(args, &mut wire);
+    wire
 }
 
-fn entry(reply: &Reply) -> Option<Entry> {
-    let Reply::Array(parts) = reply else { return None };
-    let [Reply::Bulk(id), fields] = parts.as_slice() else { return None };
-    let fields = match fields {
-        // Deleted since it was delivered.
-        Reply::Null => Vec::new(),
-        Reply::Array(fields) => fields.iter().cloned().map(bytes).collect::<Option<_>>()?,
-        _ => return None,
-    };
-    Some(Entry { id: id.clone(), fields })
+impl Entries {
+    /// Of the reply of XREAD and its kin for one stream.
+    fn of(wire: Vec<u8>) -> Result<Self, String> {
+        let mut entries = Entries { wire, first: 0, count: 0 };
+        let reply = Parts { rest: &entries.wire };
+        if let Some(error) = reply.error() {
+            return Err(String::from_utf8_lossy(error).into_owned());
+        }
+        let (first, count) = reply.begin_stream().ok_or(UNREADABLE)?;
+        (entries.first, entries.count) = (first, count);
+        if entries.iter().count() != count {
+            return Err(UNREADABLE.into());
+        }
+        Ok(entries)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut parts = Parts { rest: &self.wire[self.first..] };
+        (0..self.count).map_while(move |_| parts.entry())
+    }
+
+    /// Their identifiers, to acknowledge them by.
+    pub(crate) fn ids(&self) -> Arguments {
+        let ids: Vec<&[u8]> = self.iter().map(|entry| entry.id).collect();
+        Arguments::pack(&ids)
+    }
+
+    pub(crate) fn put(&self, key: &[u8], sink: &mut dyn RecordSink) {
+        self.put_some(key, sink, || true);
+    }
+
+    /// Those that are admitted.
+    pub(crate) fn put_some(
+        &self,
+        key: &[u8],
+        sink: &mut dyn RecordSink,
+        mut admit: impl FnMut() -> bool,
+    ) {
+        for Entry { id, mut fields } in self.iter() {
+            if admit() {
+                sink.stream(key, &String::from_utf8_lossy(id), &mut fields);
+            }
+        }
+    }
+}
+
+struct Entry<'a> {
+    id: &'a [u8],
+    fields: Fields<'a>,
+}
+
+/// Names and values in turn.
+struct Fields<'a> {
+    parts: Parts<'a>,
+    left: usize,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some((self.parts.bulk()?, self.parts.bulk()?))
+    }
+}
+
+/// What is left of a reply. Everything is `None` where it is not as expected.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn error(&self) -> Option<&'a [u8]> {
+        self.rest.strip_prefix(b"-").map(<[u8]>::trim_ascii_end)
+    }
+
+    /// Past the names of the list's only stream: how many bytes that takes, and how many entries follow. No stream at all is
+    /// no entries.
+    fn begin_stream(mut self) -> Option<(usize, usize)> {
+        let length = self.rest.len();
+        match self.header(b'*')? {
+            None | Some(0) => return Some((length, 0)),
+            Some(_) => {}
+        }
+        self.header(b'*')?.filter(|parts| *parts == 2)?;
+        self.bulk()?;
+        let count = self.header(b'*')??;
+        Some((length - self.rest.len(), count))
+    }
+
+    fn entry(&mut self) -> Option<Entry<'a>> {
+        self.header(b'*')?.filter(|parts| *parts == 2)?;
+        let id = self.bulk()?;
+        // Deleted since it was delivered: no list at all.
+        let left = self.header(b'*')?.unwrap_or(0) / 2;
+        let fields = Fields { parts: *self, left };
+        for _ in 0..2 * left {
+            self.bulk()?;
+        }
+        Some(Entry { id, fields })
+    }
+
+    fn bulk(&mut self) -> Option<&'a [u8]> {
+        let length = self.header(b'$')??;
+        let (bulk, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest.strip_prefix(b"\r\n")?;
+        Some(bulk)
+    }
+
+    /// A length; the inner `None` where there is nothing that could have one.
+    fn header(&mut self, kind: u8) -> Option<Option<usize>> {
+        let mut rest = self.rest.strip_prefix(&[kind])?;
+        if let Some(rest) = rest.strip_prefix(b"-1\r\n") {
+            self.rest = rest;
+            return Some(None);
+        }
+        let mut length = 0_usize;
+        while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+            length = length.checked_mul(10)?.checked_add(usize::from(digit - b'0'))?;
+            rest = tail;
+        }
+        self.rest = rest.strip_prefix(b"\r\n")?;
+        Some(Some(length))
+    }
 }
 
 fn bytes(reply: Reply) -> Option<Vec<u8>> {
@@ -196,10 +316,27 @@ mod tests {
 
     #[test]
     fn an_entry_deleted_since_it_was_delivered_has_no_fields() {
-        let wire = b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n";
-        let (reply, _) = read_reply(wire).unwrap().unwrap();
-        let entries = entries(&reply).unwrap();
-        assert_eq!(entries.len(), 1);
-        assert!(entries[0].fields.is_empty());
+        let wire = b"*1\r\n*2\r\n$1\r\ns\r\n*2\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n\
+            *2\r\n$3\r\n1-2\r\n*2\r\n$1\r\nf\r\n$2\r\n\r\n\r\n";
+        let entries = Entries::of(wire.to_vec()).unwrap();
+        let shown: Vec<_> =
+            entries.iter().map(|entry| (entry.id, entry.fields.collect::<Vec<_>>())).collect();
+        assert_eq!(shown, [(&b"1-1"[..], vec![]), (b"1-2", vec![(&b"f"[..], &b"\r\n"[..])])]);
+    }
+
+    #[test]
+    fn an_error_and_a_reply_of_another_shape_are_no_entries() {
+        let refused = |wire: &[u8]| Entries::of(wire.to_vec()).err().unwrap();
+        assert_eq!(refused(b"-NOGROUP no\r\n"), "NOGROUP no");
+        for wire in [
+            &b""[..],
+            b":1\r\n",
+            b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n",
+            b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n",
+            b"*1\r\n*2\r\n$1\r\ns\r\n*99999999999999999999999\r\n",
+        ] {
+            assert_eq!(refused(wire), UNREADABLE);
+        }
+        assert!(Entries::of(b"*-1\r\n".to_vec()).unwrap().is_empty());
     }
 }

@@ -64,8 +64,7 @@ pub(crate) fn accept_run(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<W
     Ok(match reader {
         Reader::Keys => {
             let reads = keywords.flag("readValue", true, "readValue value is not boolean")?;
-            let projection = if reads { Projection::KeyAndValue } else { Projection::Key };
-            walk_keys(plan, &keywords, Shape::Record(projection))?
+            walk_keys(plan, &keywords, Shape::Record(projection(plan, reads)))?
         }
         Reader::KeysOnly => walk_keys(plan, &keywords, Shape::BareKey)?,
         Reader::Stream => {
@@ -81,6 +80,14 @@ pub(crate) fn accept_run(plan: &Plan, kwargs: &[(String, Argument)]) -> Result<W
         Reader::ShardsId => Walk::ShardId,
         Reader::Command => return Err("Given reader do not support run or not exists".into()),
     })
+}
+
+/// A value that no callback can see is not read.
+fn projection(plan: &Plan, reads_value: bool) -> Projection {
+    match reads_value && plan.visible.needs_value() {
+        true => Projection::KeyAndValue,
+        false => Projection::Key,
+    }
 }
 
 fn run_mode(keywords: &Keywords) -> Result<(), String> {
@@ -191,7 +198,7 @@ fn accept_keys(plan: &Plan, keywords: &Keywords) -> Result<KeysTrigger, String> 
         commands.into_iter().map(lower).collect()
     });
     let reads = keywords.flag("readValue", true, "readValue is not boolean")?;
-    let projection = if reads { Projection::KeyAndValue } else { Projection::Key };
+    let projection = projection(plan, reads);
     Ok(KeysTrigger { pattern, events, types, projection, commands })
 }
 
@@ -240,7 +247,7 @@ fn accept_stream(plan: &Plan, keywords: &Keywords, mode: Mode) -> Result<StreamT
     let retry_s = keywords.number("onFailedRetryInterval", 1, RETRY)?;
     let trims = keywords.flag("trimStream", true, "pyTrimmStream argument must be a boolean")?;
     let pattern = pattern(plan, keywords)?;
-    Ok(StreamTrigger::new(StreamOptions {
+    let options = StreamOptions {
         giving_up: accept_giving_up(keywords, policy, &pattern)?,
         pattern,
         batch: u64::try_from(batch).unwrap_or(1).max(1),
@@ -248,7 +255,8 @@ fn accept_stream(plan: &Plan, keywords: &Keywords, mode: Mode) -> Result<StreamT
         policy,
         retry_s: retry_s.max(0),
         trims,
-    }))
+    };
+    Ok(StreamTrigger::new(options, mode))
 }
 
 fn accept_giving_up(
@@ -292,7 +300,13 @@ mod tests {
     use super::*;
 
     fn plan(reader: &str, argument: Argument) -> Plan {
-        Plan { reader: reader.into(), argument, description: None, steps: vec![] }
+        Plan {
+            reader: reader.into(),
+            argument,
+            description: None,
+            steps: vec![],
+            visible: crate::plan::Visible::ALL,
+        }
     }
 
     fn text(value: &str) -> Argument {

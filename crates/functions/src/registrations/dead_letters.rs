@@ -81,7 +81,7 @@ impl Failures {
         failing.attempts += 1;
         if failing.attempts <= borne {
             Verdict::ByPolicy
-        } else if run.read.len() > 1 && giving_up.isolates {
+        } else if run.read.iter().nth(1).is_some() && giving_up.isolates {
             failing.one_by_one = true;
             Verdict::OneByOne
         } else {
@@ -110,12 +110,12 @@ pub(crate) fn give_up(
     statistics: &mut Statistics,
 ) -> Result<(), String> {
     let Some(dead_letter) = &giving_up.dead_letter else {
-        return stream::acknowledge(host, &run.key, &run.read, trim);
+        return stream::acknowledge(host, &run.key, run.read.iter(), trim);
     };
-    for id in &run.read {
+    for id in run.read.iter() {
         bury(host, dead_letter, run, id, epitaph)?;
         statistics.dead_lettered += 1;
-        stream::acknowledge(host, &run.key, std::slice::from_ref(id), trim)?;
+        stream::acknowledge(host, &run.key, std::iter::once(id), trim)?;
     }
     Ok(())
 }
@@ -152,12 +152,19 @@ fn bury(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::execution::Arguments;
     use crate::readers::stream::Portion;
 
     fn run(entries: usize) -> StreamRun {
-        let read = vec![b"1-1".to_vec(); entries];
-        let portion = Portion::Unacknowledged;
-        StreamRun { key: b"s"[..].into(), portion, read, epoch: 0, since_ms: None }
+        StreamRun {
+            key: b"s"[..].into(),
+            portion: Portion::Unacknowledged,
+            read: Arguments::pack(&vec![&b"1-1"[..]; entries]),
+            was_read: true,
+            epoch: 0,
+            line: None,
+            since_ms: None,
+        }
     }
 
     fn giving_up(max_retries: Option<u64>) -> GivingUp {

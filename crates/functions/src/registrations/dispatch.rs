@@ -11,6 +11,8 @@ use crate::worker::ExecutionId;
 
 /// Executions of one registration that start before the next registration has its turn.
 const TURN: usize = 256;
+/// And how long they may read streams.
+const TURN_US: u64 = 500;
 
 impl Engine {
     /// Queues an execution of a registration; `work` starts it.
@@ -133,6 +135,7 @@ impl Engine {
         if let Some(registration) = self.registrations.by_number.get_mut(&number) {
             registration.ready = false;
         }
+        let end_us = doors.host.monotonic_us() + TURN_US;
         for _ in 0..TURN {
             let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
             let session = &self.sessions.by_number[&registration.session];
@@ -148,7 +151,11 @@ impl Engine {
                 self.begin_inside(doors, id);
                 break;
             }
+            let reads_stream = matches!(registration.trigger, Trigger::Stream(_));
             self.start_queued(doors, number, id);
+            if reads_stream && doors.host.monotonic_us() >= end_us {
+                break;
+            }
         }
         self.mark_ready(number);
     }
@@ -181,15 +188,16 @@ impl Engine {
             Input::Stream(mut run) => {
                 let entries = stream::read_group(doors.host, &run);
                 if let Ok(entries) = &entries {
-                    run.read = entries.iter().map(|entry| entry.id.clone()).collect();
-                    self.stream_was_read(number, &run, doors.host.now_ms());
+                    run.read = entries.ids();
+                    run.was_read = true;
+                    self.stream_was_read(number, &run, entries.len(), doors.host.now_ms());
                 }
                 let key = run.key.clone();
                 self.execution(id).input = Input::Stream(run);
                 match entries {
                     Ok(entries) if entries.is_empty() => self.finish(doors, id, Status::Done),
                     Ok(entries) => self.invoke(doors, id, &mut |_, sink| {
-                        entries.iter().for_each(|entry| entry.put(&key, sink));
+                        entries.put(&key, sink);
                     }),
                     Err(error) => {
                         self.stream_is_unreadable(number, &key);
@@ -234,10 +242,20 @@ impl Engine {
             execution.arrived_us = now_us;
         }
         let inside = self.insides.get(id).map(|inside| inside.may_suspend);
-        if inside.is_none() {
+        let line = match &execution.input {
+            Input::Stream(run) => run.line.filter(|_| inside.is_none()),
+            _ => None,
+        };
+        let is_ahead = line.is_some_and(|line| !session.lines.insert(line));
+        if let Some(line) = line.filter(|_| is_ahead) {
+            session.ahead.push((line, id));
+        } else if inside.is_none() {
             session.order.push_back(id);
         }
-        if inside.is_some() || session.order.len() <= self.config.size(Key::ExecutionThreads) {
+        if is_ahead {
+            // It begins when the one before it is over.
+        } else if inside.is_some() || session.order.len() <= self.config.size(Key::ExecutionThreads)
+        {
             execution.started_us = Some(now_us);
         }
         if inside.is_none()
@@ -248,10 +266,17 @@ impl Engine {
         }
         let Doors { host, workers } = doors;
         let function = execution.function;
-        let fill = &mut |sink: &mut dyn crate::worker::RecordSink| fill(*host, sink);
-        match inside {
-            None => workers.invoke(worker, id, function, fill),
-            Some(may_suspend) => workers.invoke_inside(worker, id, function, may_suspend, fill),
+        let plan = execution.plan.clone();
+        let fill = &mut |sink: &mut dyn crate::worker::RecordSink| {
+            sink.show(&plan.visible);
+            fill(*host, sink);
+        };
+        match (inside, line) {
+            (None, Some(line)) => workers.invoke_in_line(worker, line, id, function, fill),
+            (None, None) => workers.invoke(worker, id, function, fill),
+            (Some(may_suspend), _) => {
+                workers.invoke_inside(worker, id, function, may_suspend, fill)
+            }
         }
         self.watch_limits(doors);
     }
@@ -267,6 +292,7 @@ impl Engine {
         for id in self.waiting_in_worker(number) {
             self.abort_waiting_in_worker(doors, id);
         }
+        self.withdraw_ahead(doors, number);
     }
 
     /// Invocations of a registration that the worker has, but no thread of it.

@@ -1,6 +1,7 @@
 //! Registrations on streams: entries in batches, each acknowledged when it is done with.
 //!
-//! One execution a stream at a time. The first touch of a stream reads what was delivered before and never
+//! One execution a stream at a time; where a failure does not stop what follows, the next ones are read and sent along
+//! meanwhile, and wait in the worker. The first touch of a stream reads what was delivered before and never
 //! acknowledged; from then on a batch starts when enough entries wait, or when the oldest has waited long enough.
 
 use std::collections::HashMap;
@@ -9,13 +10,18 @@ use super::dead_letters::{self, Epitaph, Failures, Verdict};
 use super::{GivingUp, Mode, Pattern, Registration, Trigger};
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine};
-use crate::execution::{Input, Status};
+use crate::execution::{Arguments, Input, Status};
 use crate::host::Level;
 use crate::identifier::RegistrationNumber;
 use crate::readers::stream::{self, Portion, StreamRun, Trim};
+use crate::worker::{ExecutionId, LineId};
 
 /// The event that makes a stream grow.
 pub(super) const EVENT: &str = "xadd";
+
+/// Executions of a stream that are on their way together, and entries in them that are enough to keep the worker busy.
+const UNDER_WAY_MAX: u64 = 4;
+const UNDER_WAY_ENTRIES: u64 = 1000;
 
 /// How soon a stream is looked at again that the full queue turned away.
 const QUEUE_RETRY_MS: i64 = 100;
@@ -72,6 +78,8 @@ pub(crate) struct StreamOptions {
 
 pub(crate) struct StreamTrigger {
     pub(crate) options: StreamOptions,
+    /// Executions of one stream that may be under way.
+    under_way_max: u64,
     pub(crate) status: StreamStatus,
     pub(crate) last_lag_ms: i64,
     pub(crate) total_lag_ms: i64,
@@ -88,10 +96,33 @@ struct Backlog {
     waiting: u64,
     /// Since when the oldest of them waits; `None` with entries waiting: since before anyone looked.
     since_ms: Option<i64>,
-    is_running: bool,
+    /// Of them, those that executions will read which have not come to it yet.
+    claimed: u64,
+    /// Executions that are not over.
+    under_way: u64,
+    /// Entries were delivered and not acknowledged: they are to be read alone, before all others.
+    is_owed: bool,
+    reads_owed: bool,
+    line: Option<LineId>,
     has_timer: bool,
-    /// What was delivered before has not been read yet.
-    is_fresh: bool,
+}
+
+impl Backlog {
+    fn begin(&mut self, portion: Portion) {
+        self.under_way += 1;
+        match portion {
+            Portion::Unacknowledged => (self.is_owed, self.reads_owed) = (false, true),
+            // Until nothing is owed.
+            Portion::Oldest => self.is_owed = false,
+            Portion::New { count } => self.claimed += count,
+        }
+    }
+
+    fn unclaim(&mut self, portion: Portion) {
+        if let Portion::New { count } = portion {
+            self.claimed -= count;
+        }
+    }
 }
 
 enum Decision {
@@ -115,8 +146,14 @@ impl StreamOptions {
 }
 
 impl StreamTrigger {
-    pub(crate) fn new(options: StreamOptions) -> Self {
+    pub(crate) fn new(options: StreamOptions, mode: Mode) -> Self {
+        // Of what would be read again after a failure, nothing is read ahead.
+        let reads_ahead = mode != Mode::Sync
+            && options.policy == FailurePolicy::Continue
+            && options.giving_up.dead_letter.is_none();
+        let under_way_max = (UNDER_WAY_ENTRIES / options.batch).clamp(2, UNDER_WAY_MAX);
         StreamTrigger {
+            under_way_max: if reads_ahead { under_way_max } else { 1 },
             options,
             status: StreamStatus::Ok,
             last_lag_ms: 0,
@@ -127,24 +164,32 @@ impl StreamTrigger {
         }
     }
 
+    /// Where the execution is counted.
+    fn backlog_of(&mut self, run: &StreamRun) -> Option<&mut Backlog> {
+        let backlog = self.streams.get_mut(&run.key)?;
+        (self.epoch == run.epoch && backlog.line == run.line).then_some(backlog)
+    }
+
     fn decide(&self, key: &[u8], backlog: &Backlog, now_ms: i64) -> Decision {
-        if self.status != StreamStatus::Ok || backlog.is_running {
+        let is_alone = backlog.under_way == 0;
+        if self.status != StreamStatus::Ok || backlog.under_way >= self.under_way_max {
             return Decision::Idle;
         }
         if self.failures.is_one_by_one(key) {
             return Decision::Run(Portion::Oldest);
         }
-        if backlog.is_fresh {
-            return Decision::Run(Portion::Unacknowledged);
+        if backlog.is_owed || backlog.reads_owed {
+            return if is_alone { Decision::Run(Portion::Unacknowledged) } else { Decision::Idle };
         }
-        if backlog.waiting == 0 {
-            return Decision::Idle;
-        }
+        let waiting = backlog.waiting.saturating_sub(backlog.claimed);
         let run = Decision::Run(Portion::New { count: self.options.batch });
-        let Some(since_ms) = backlog.since_ms else { return run };
-        if backlog.waiting >= self.options.batch {
+        if waiting >= self.options.batch {
             return run;
         }
+        if waiting == 0 || !is_alone {
+            return Decision::Idle;
+        }
+        let Some(since_ms) = backlog.since_ms else { return run };
         match self.options.duration_ms {
             0 => Decision::Idle,
             duration if now_ms - since_ms >= duration => run,
@@ -214,7 +259,7 @@ impl Engine {
         backlog: Backlog,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
-        trigger.streams.insert(key.into(), Backlog { is_fresh: true, ..backlog });
+        trigger.streams.insert(key.into(), Backlog { is_owed: true, ..backlog });
         self.consider_stream(doors, number, key);
     }
 
@@ -226,12 +271,18 @@ impl Engine {
         key: &[u8],
     ) {
         let now_ms = doors.host.now_ms();
-        let Some(trigger) = self.stream_trigger(number) else { return };
-        let Some(backlog) = trigger.streams.get(key) else { return };
-        match trigger.decide(key, backlog, now_ms) {
-            Decision::Idle => {}
-            Decision::Run(portion) => self.run_stream(doors, number, key, portion),
-            Decision::LookAgainAt(at_ms) => self.look_again(number, key, at_ms),
+        loop {
+            let Some(trigger) = self.stream_trigger(number) else { return };
+            let Some(backlog) = trigger.streams.get(key) else { return };
+            match trigger.decide(key, backlog, now_ms) {
+                Decision::Idle => return,
+                Decision::Run(portion) => {
+                    if !self.run_stream(doors, number, key, portion) {
+                        return;
+                    }
+                }
+                Decision::LookAgainAt(at_ms) => return self.look_again(number, key, at_ms),
+            }
         }
     }
 
@@ -256,29 +307,39 @@ impl Engine {
         self.consider_stream(doors, number, key);
     }
 
+    /// Whether an execution was queued. If the queue is full, a time is set to look again.
     fn run_stream(
         &mut self,
         doors: &mut Doors,
         number: RegistrationNumber,
         key: &[u8],
         portion: Portion,
-    ) {
-        let Some(trigger) = self.stream_trigger(number) else { return };
-        let epoch = trigger.epoch;
-        let Some(backlog) = trigger.streams.get(key) else { return };
-        let since_ms = backlog.since_ms;
+    ) -> bool {
         let is_sync = self.registrations.by_number[&number].mode == Mode::Sync;
         if !is_sync && self.is_full(number) {
             // Nothing is lost: the entries wait where they are.
             let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
-            return self.look_again(number, key, at_ms);
+            self.look_again(number, key, at_ms);
+            return false;
         }
-        let Some(trigger) = self.stream_trigger(number) else { return };
-        let Some(backlog) = trigger.streams.get_mut(key) else { return };
-        backlog.is_running = true;
-        backlog.is_fresh = false;
-        let run = StreamRun { key: key.into(), portion, read: Vec::new(), epoch, since_ms };
+        let next = LineId(self.lines);
+        let Some(trigger) = self.stream_trigger(number) else { return false };
+        let (epoch, reads_ahead) = (trigger.epoch, trigger.under_way_max > 1);
+        let Some(backlog) = trigger.streams.get_mut(key) else { return false };
+        let line = reads_ahead.then(|| *backlog.line.get_or_insert(next));
+        let run = StreamRun {
+            key: key.into(),
+            portion,
+            was_read: false,
+            read: Arguments::default(),
+            epoch,
+            line,
+            since_ms: backlog.since_ms,
+        };
+        backlog.begin(portion);
+        self.lines += u64::from(line == Some(next));
         self.enqueue(doors, number, Input::Stream(Box::new(run)));
+        true
     }
 
     /// An execution has read its entries: they wait no more.
@@ -286,14 +347,13 @@ impl Engine {
         &mut self,
         number: RegistrationNumber,
         run: &StreamRun,
+        read: usize,
         now_ms: i64,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
-        if trigger.epoch != run.epoch {
-            return;
-        }
-        let Some(backlog) = trigger.streams.get_mut(&run.key) else { return };
-        let read = run.read.len() as u64;
+        let Some(backlog) = trigger.backlog_of(run) else { return };
+        let read = read as u64;
+        backlog.unclaim(run.portion);
         match run.portion {
             Portion::Unacknowledged => backlog.waiting = backlog.waiting.saturating_sub(read),
             // They were counted when their batch was read; and if not, one read too many does no harm.
@@ -315,7 +375,7 @@ impl Engine {
         }
     }
 
-    /// An execution on a stream is over.
+    /// An execution on a stream is over. Gives the stream, if there may be more to do on it.
     pub(crate) fn stream_run_ended(
         &mut self,
         doors: &mut Doors,
@@ -323,17 +383,22 @@ impl Engine {
         run: StreamRun,
         status: Status,
         failure: Option<Failure>,
-    ) {
+    ) -> Option<Box<[u8]>> {
         let now_ms = doors.host.now_ms();
-        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        let registration = self.registrations.by_number.get_mut(&number)?;
         let retired = registration.retired;
-        let Some(trigger) = stream_of(registration) else { return };
+        let trigger = stream_of(registration)?;
         let is_current = trigger.epoch == run.epoch;
-        if is_current && let Some(backlog) = trigger.streams.get_mut(&run.key) {
-            backlog.is_running = false;
+        if let Some(backlog) = trigger.backlog_of(&run) {
+            backlog.under_way -= 1;
+            backlog.reads_owed &= backlog.under_way > 0;
+            backlog.is_owed |= status == Status::Aborted && !run.read.is_empty();
+            if !run.was_read {
+                backlog.unclaim(run.portion);
+            }
         }
         if status == Status::Aborted {
-            return;
+            return None;
         }
         if let Some(since_ms) = run.since_ms {
             trigger.last_lag_ms = now_ms - since_ms;
@@ -344,38 +409,55 @@ impl Engine {
         match failure {
             Some(failure) if failure.error.starts_with("PAUSE") => self.pause_stream(doors, number),
             Some(_) if policy == FailurePolicy::Abort => trigger.status = StreamStatus::Aborted,
-            Some(failure) if is_current => self.stream_run_failed(doors, number, run, failure),
+            Some(failure) if is_current => {
+                return self.stream_run_failed(doors, number, run, failure);
+            }
             None if is_current => {
                 if run.portion != Portion::Oldest || run.read.is_empty() {
                     trigger.failures.forget(&run.key);
                 }
                 self.acknowledge_run(doors, number, &run);
-                if !retired {
-                    self.consider_stream(doors, number, &run.key);
-                }
+                return (!retired).then_some(run.key);
             }
             Some(_) | None => {}
         }
+        None
     }
 
+    /// Goes on with a stream without waiting for the engine's turn: its function has nothing to do until then.
+    pub(crate) fn go_on_with_stream(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        key: &[u8],
+    ) {
+        self.consider_stream(doors, number, key);
+        let is_sync = |registration: &Registration| registration.mode == Mode::Sync;
+        let registration = self.registrations.by_number.get(&number);
+        if self.may_work() && !registration.is_none_or(is_sync) {
+            self.dispatch(doors, number);
+        }
+    }
+
+    /// Gives the stream, if there may be more to do on it.
     fn stream_run_failed(
         &mut self,
         doors: &mut Doors,
         number: RegistrationNumber,
         run: StreamRun,
         failure: Failure,
-    ) {
-        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+    ) -> Option<Box<[u8]>> {
+        let registration = self.registrations.by_number.get_mut(&number)?;
         let retired = registration.retired;
-        let Some(trigger) = stream_of(registration) else { return };
+        let trigger = stream_of(registration)?;
         let policy = trigger.options.policy;
         // Who was not at work when the worker died has no part in it: what it read is read again.
         if !failure.had_begun
             && !retired
             && let Some(backlog) = trigger.streams.get_mut(&run.key)
         {
-            backlog.is_fresh |= !run.read.is_empty() || run.portion == Portion::Unacknowledged;
-            return self.consider_stream(doors, number, &run.key);
+            backlog.is_owed |= !run.read.is_empty() || run.portion == Portion::Unacknowledged;
+            return Some(run.key);
         }
         let verdict = match () {
             () if run.read.is_empty() => Verdict::ByPolicy,
@@ -396,15 +478,17 @@ impl Engine {
                     let text =
                         format!("GEARS: {name}: entries of '{key}' cannot be given up: {why}");
                     doors.host.log(Level::Warning, &text);
-                    return self.retry_later(doors, number, GIVE_UP_RETRY_MS);
+                    self.retry_later(doors, number, GIVE_UP_RETRY_MS);
+                    return None;
                 }
             }
-            (Verdict::ByPolicy, FailurePolicy::Retry) => return self.retry_later(doors, number, 0),
+            (Verdict::ByPolicy, FailurePolicy::Retry) => {
+                self.retry_later(doors, number, 0);
+                return None;
+            }
             (Verdict::ByPolicy, _) => self.acknowledge_run(doors, number, &run),
         }
-        if !retired {
-            self.consider_stream(doors, number, &run.key);
-        }
+        (!retired).then_some(run.key)
     }
 
     fn retry_later(&mut self, doors: &mut Doors, number: RegistrationNumber, least_ms: i64) {
@@ -419,7 +503,7 @@ impl Engine {
     fn acknowledge_run(&mut self, doors: &mut Doors, number: RegistrationNumber, run: &StreamRun) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         let trim = trigger.options.trim();
-        if let Err(error) = stream::acknowledge(doors.host, &run.key, &run.read, trim) {
+        if let Err(error) = stream::acknowledge(doors.host, &run.key, run.read.iter(), trim) {
             doors
                 .host
                 .log(Level::Warning, &format!("cannot acknowledge entries of a stream: {error}"));
@@ -460,8 +544,31 @@ impl Engine {
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         trigger.status = status;
-        trigger.streams.clear();
         self.abort_pending(doors, number);
+        if let Some(trigger) = self.stream_trigger(number) {
+            trigger.streams.clear();
+        }
+    }
+
+    /// What is sent of streams and has not begun shall not begin.
+    pub(crate) fn withdraw_ahead(&mut self, doors: &mut Doors, number: RegistrationNumber) {
+        let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
+        let session = registration.session;
+        let Some(trigger) = stream_of(registration) else { return };
+        let busy = trigger.streams.values().filter(|backlog| backlog.under_way > 1);
+        let lines: Vec<LineId> = busy.filter_map(|backlog| backlog.line).collect();
+        if let Some(worker) = self.sessions.by_number[&session].worker() {
+            lines.into_iter().for_each(|line| doors.workers.withdraw(worker, line));
+        }
+    }
+
+    /// The worker gives an execution back that it has not begun.
+    pub(crate) fn withdrawn(&mut self, doors: &mut Doors, id: ExecutionId) {
+        let execution = self.execution(id);
+        let is_in_line = matches!(&execution.input, Input::Stream(run) if run.line.is_some());
+        if is_in_line && execution.status == Status::Running {
+            self.finish(doors, id, Status::Aborted);
+        }
     }
 
     /// RG.PAUSEREGISTRATIONS, or an error that asks for it. What runs now ends as usual.
@@ -529,6 +636,7 @@ impl Engine {
 mod tests {
     use crate::plan::{Argument, StepKind};
     use crate::testing::{Stage, WORKER, id, plan, text};
+    use crate::worker::{ExecutionId, ExitReason, FromWorker, WorkerId};
 
     const PENDING: &str = "XREADGROUP GROUP __gears_consumer_group__ __gears_client__ STREAMS s 0";
     const NOTHING: &str = "*-1\r\n";
@@ -582,6 +690,10 @@ mod tests {
             self.engine.registrations.listed().next().unwrap().1.statistics.dead_lettered
         }
 
+        fn withdrawn(&mut self, execution: u64) {
+            self.from(WORKER, FromWorker::Withdrawn { execution: ExecutionId(execution) });
+        }
+
         fn status(&mut self) -> &'static str {
             let number = self.engine.registrations.listed().next().unwrap().0;
             self.engine.stream_trigger(number).unwrap().status.name()
@@ -594,7 +706,7 @@ mod tests {
         stage.calls();
         stage.grows(1, &["1-1"]);
         assert_eq!(stage.calls(), ["XLEN s", PENDING, &new_entries(1)]);
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
         let (triggered, succeeded, ..) = stage.statistics();
         assert_eq!((triggered, succeeded), (2, 1));
     }
@@ -628,14 +740,86 @@ mod tests {
     }
 
     #[test]
-    fn one_execution_runs_on_a_stream_at_a_time() {
+    fn the_next_executions_of_a_stream_are_sent_along_and_wait_in_its_line() {
+        let mut stage = registered(&[]);
+        for n in 1..=6 {
+            stage.grows(n, &[&format!("{n}-1")]);
+        }
+        let invoke = |n: u64| format!("invoke w0 e{} f0 [s@{n}-1:1] in line 0", n + 1);
+        assert_eq!(stage.sent(), [1, 2, 3, 4].map(invoke));
+        let dump = stage.command("RG.DUMPEXECUTIONS");
+        assert_eq!((dump.matches("running").count(), dump.matches("created").count()), (1, 3));
+        stage.calls();
+        stage.answers(&[(&new_entries(1), &entries(&["5-1"]))]);
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(
+            stage.calls(),
+            ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2", &new_entries(1)]
+        );
+        assert_eq!(stage.sent(), [invoke(5)]);
+    }
+
+    #[test]
+    fn where_a_failure_stops_what_follows_one_execution_runs_at_a_time() {
+        for policy in ["abort", "retry"] {
+            let mut stage = registered(&[("onFailedPolicy", text(policy))]);
+            stage.grows(1, &["1-1"]);
+            stage.grows(2, &["2-1"]);
+            assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+            stage.done(WORKER, 2, vec![]);
+            stage.work();
+            assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@2-1:1]"]);
+        }
+    }
+
+    #[test]
+    fn large_batches_wait_in_smaller_numbers_and_partial_ones_not_at_all() {
+        let mut stage = registered(&[("batch", Argument::Int(600))]);
+        stage.answers(&[(&new_entries(600), &entries(&["1-1"; 600]))]);
+        for n in 1..=2000 {
+            stage.grows(n, &[]);
+        }
+        assert_eq!(stage.sent().len(), 2);
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.sent().len(), 1);
+        stage.done(WORKER, 3, vec![]);
+        stage.done(WORKER, 4, vec![]);
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn a_pause_withdraws_what_has_not_begun_and_it_is_read_again_afterwards() {
         let mut stage = registered(&[]);
         stage.grows(1, &["1-1"]);
         stage.grows(2, &["2-1"]);
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        stage.sent();
+        stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1)));
+        assert_eq!(stage.sent(), ["withdraw w0 line 0"]);
+        stage.calls();
         stage.done(WORKER, 2, vec![]);
+        stage.withdrawn(3);
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.statistics(), (3, 2, 0, 1, None));
+        stage.answers(&[(PENDING, &entries(&["2-1"]))]);
+        stage.command(&format!("RG.UNPAUSEREGISTRATIONS {}", id(1)));
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@2-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e6 f0 [s@2-1:1] in line 1"]);
+    }
+
+    #[test]
+    fn what_had_not_begun_when_the_worker_died_is_read_again() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.grows(2, &["2-1"]);
+        stage.calls();
+        stage.sent();
+        stage.from(WORKER, FromWorker::Exited { reason: ExitReason::Signal(9) });
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.statistics().2, 1);
+        stage.answers(&[(PENDING, &entries(&["2-1"]))]);
+        stage.from(WorkerId(1), FromWorker::Loaded { error: None });
+        stage.work();
+        assert_eq!(stage.sent().last().unwrap(), "invoke w1 e4 f0 [s@2-1:1] in line 0");
     }
 
     #[test]
@@ -645,7 +829,7 @@ mod tests {
         stage.grows(1, &[]);
         assert_eq!(stage.sent(), [""; 0]);
         stage.grows(2, &[]);
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1, s@2-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1, s@2-1:1] in line 0"]);
     }
 
     #[test]
@@ -658,7 +842,7 @@ mod tests {
         assert_eq!(stage.sent(), [""; 0]);
         stage.at(50);
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
     }
 
     #[test]
@@ -675,7 +859,7 @@ mod tests {
         stage.script_done(WORKER);
         stage.sent();
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
     }
 
     #[test]
@@ -694,7 +878,7 @@ mod tests {
         ]);
         stage.sent();
         stage.work();
-        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1]"]);
+        assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
     }
 
     #[test]

@@ -9,14 +9,14 @@ mod recovery;
 mod script;
 mod time_events;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::commands::random_name;
 use crate::config::{Key, Limits};
 use crate::engine::{Doors, Engine};
 use crate::host::ClientId;
 use crate::identifier::RegistrationNumber;
-use crate::worker::{ExecutionId, Forbidden, SessionSpec, WorkerId, Workers};
+use crate::worker::{ExecutionId, Forbidden, LineId, SessionSpec, WorkerId, Workers};
 
 use computing::Computing;
 pub(crate) use needs::needs_of;
@@ -52,6 +52,10 @@ pub(crate) struct Session {
     pub(crate) registrations: Vec<RegistrationNumber>,
     /// Invocations that the worker has, oldest first: as many of them run as there are threads, the others wait in it.
     pub(crate) order: VecDeque<ExecutionId>,
+    /// Invocations that the worker has and that wait for another one in their line.
+    pub(crate) ahead: Vec<(LineId, ExecutionId)>,
+    /// Lines of which an invocation is in `order`.
+    pub(crate) lines: HashSet<LineId>,
     /// Executions that do not wait for a thread of the worker: those over a whole reader, those inside a command.
     pub(crate) beside_queue: Vec<ExecutionId>,
     /// Executions that are not over, those that wait included.
@@ -78,7 +82,18 @@ impl Session {
 
     /// Takes another invocation now.
     pub(crate) fn accepts(&self) -> bool {
-        matches!(self.process, Process::Running(_)) && self.order.len() < WINDOW
+        matches!(self.process, Process::Running(_)) && self.order.len() + self.ahead.len() < WINDOW
+    }
+
+    /// An invocation in a line is over: gives the one that begins now.
+    pub(crate) fn next_in_line(&mut self, line: LineId) -> Option<ExecutionId> {
+        match self.ahead.iter().position(|(other, _)| *other == line) {
+            Some(at) => Some(self.ahead.remove(at).1),
+            None => {
+                self.lines.remove(&line);
+                None
+            }
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -185,6 +200,8 @@ impl Engine {
             script: Some(Box::new(script)),
             registrations: Vec::new(),
             order: VecDeque::new(),
+            ahead: Vec::new(),
+            lines: HashSet::new(),
             beside_queue: Vec::new(),
             unfinished: 0,
             time_events: 0,

@@ -52,6 +52,8 @@ impl Engine {
         let lost = session.end_time_events(doors.host);
         let script = session.script.take();
         let mut failed: Vec<ExecutionId> = session.order.drain(..).collect();
+        let ahead = std::mem::take(&mut session.ahead);
+        session.lines.clear();
         failed.append(&mut session.beside_queue);
         self.sessions.by_worker.remove(&worker);
         self.take_back_from_worker(doors, worker);
@@ -68,6 +70,10 @@ impl Engine {
                 reply_to(&mut wire).error(as_traceback(cause).as_bytes());
                 doors.host.reply(client, &wire);
             }
+        }
+        // These had not begun: what they were to read is read again.
+        for (_, id) in ahead {
+            self.finish(doors, id, Status::Aborted);
         }
         for id in failed {
             let Some(execution) = self.executions.get_mut(&id) else { continue };
