@@ -1,5 +1,8 @@
 """The numbers that lead each message: docs/worker-protocol.md has their shapes."""
 
+# Leads a message that means nothing but: look into the mailbox. Both ways.
+LOOK = 99
+
 (
     SESSION,
     SCRIPT,
@@ -14,9 +17,10 @@
     HAND_BACK,
     ABORT_SCRIPT,
     TIME_EVENT,
+    PROFILE,
     INVOKE_IN_LINE,
     WITHDRAW,
-) = range(15)
+) = range(16)
 
 (
     SCRIPT_DONE,
@@ -34,5 +38,7 @@
     GET_COMMAND,
     OVERRIDE_REPLY,
     REGISTER_TIME_EVENT,
+    PROFILE_REPORT,
+    STEP_DURATIONS,
     WITHDRAWN,
-) = range(1, 17)
+) = range(1, 19)

@@ -2,7 +2,7 @@
 
 use functions::host::Value;
 use functions::plan::{Argument, Visible};
-use functions::worker::RecordSink;
+use functions::worker::{Farewell, RecordSink};
 
 use crate::marshal::Writer;
 
@@ -41,6 +41,48 @@ impl<'w, 'a> Records<'w, 'a> {
         }
     }
 
+    /// The caller closes the record.
+    fn open_key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
+        self.len += 1;
+        self.to.open_dict();
+        self.record_key(key);
+        if let Some(value) = value {
+            let kind = type_name(&value);
+            if self.visible.value {
+                self.to.name("value");
+                self.redis_value(value);
+            }
+            if self.visible.kind {
+                self.to.name("type");
+                self.to.name(kind);
+            }
+        }
+        self.event(event);
+    }
+
+    fn stream_entry(&mut self, id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>) {
+        self.to.name("id");
+        self.to.text(id);
+        self.to.name("value");
+        self.stream_fields(fields, &Visible::ALL);
+    }
+
+    fn stream_fields(
+        &mut self,
+        fields: &mut dyn Iterator<Item = (&[u8], &[u8])>,
+        visible: &Visible,
+    ) {
+        self.to.open_dict();
+        for (field, value) in fields {
+            if visible.shows_inner(field) {
+                // Entries of a stream mostly share their fields.
+                self.field(field);
+                self.to.redis(value);
+            }
+        }
+        self.to.close_dict();
+    }
+
     fn redis_value(&mut self, value: Value<'_>) {
         match value {
             Value::Missing | Value::Opaque(_) => self.to.none(),
@@ -63,6 +105,30 @@ impl<'w, 'a> Records<'w, 'a> {
                 }
                 self.to.close_dict();
             }
+            Value::Set(members) => {
+                let list = self.to.open_list();
+                let length = members.map(|member| self.to.redis(&member)).count();
+                self.to.close_list(list, length);
+            }
+            Value::SortedSet(members) => {
+                self.to.open_dict();
+                for (member, score) in members {
+                    self.to.redis(member);
+                    self.to.float(score);
+                }
+                self.to.close_dict();
+            }
+            Value::Stream(entries) => {
+                let list = self.to.open_list();
+                let length = entries
+                    .map(|entry| {
+                        self.to.open_dict();
+                        self.stream_entry(&entry.id, &mut entry.fields.into_iter());
+                        self.to.close_dict();
+                    })
+                    .count();
+                self.to.close_list(list, length);
+            }
         }
     }
 
@@ -80,27 +146,31 @@ fn type_name(value: &Value<'_>) -> &'static str {
         Value::String(_) => "string",
         Value::List(_) => "list",
         Value::Hash(_) => "hash",
+        Value::Set(_) => "set",
+        Value::SortedSet(_) => "zset",
+        Value::Stream(_) => "stream",
         Value::Opaque(kind) => kind,
     }
 }
 
 impl RecordSink for Records<'_, '_> {
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
-        self.len += 1;
-        self.to.open_dict();
-        self.record_key(key);
-        if let Some(value) = value {
-            let kind = type_name(&value);
-            if self.visible.value {
-                self.to.name("value");
-                self.redis_value(value);
-            }
-            if self.visible.kind {
-                self.to.name("type");
-                self.to.name(kind);
-            }
+        self.open_key(key, value, event);
+        self.to.close_dict();
+    }
+
+    fn removed(&mut self, key: &[u8], value: Option<Value<'_>>, farewell: Farewell) {
+        let reads_value = value.is_some();
+        self.open_key(key, value, Some(farewell.event));
+        self.to.name("expires_at");
+        match farewell.expires_at_ms {
+            Some(ms) => self.to.int(ms),
+            None => self.to.none(),
         }
-        self.event(event);
+        if reads_value {
+            self.to.name("truncated");
+            self.to.bool(farewell.truncated);
+        }
         self.to.close_dict();
     }
 
@@ -127,15 +197,9 @@ impl RecordSink for Records<'_, '_> {
         }
         if self.visible.value {
             self.to.name("value");
-            self.to.open_dict();
-            for (field, value) in fields {
-                if self.visible.shows_inner(field) {
-                    // Entries of a stream mostly share their fields.
-                    self.field(field);
-                    self.to.redis(value);
-                }
-            }
-            self.to.close_dict();
+            let visible = std::mem::replace(&mut self.visible, Visible::ALL);
+            self.stream_fields(fields, &visible);
+            self.visible = visible;
         }
         self.to.close_dict();
     }

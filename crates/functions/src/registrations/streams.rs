@@ -319,7 +319,7 @@ impl Engine {
         };
         backlog.begin(portion);
         self.lines += u64::from(line == Some(next));
-        let queued = self.enqueue(number, Input::Stream(Box::new(run)));
+        let queued = self.enqueue(doors, number, Input::Stream(Box::new(run)));
         if queued.is_err() {
             let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
             if let Some(trigger) = self.stream_trigger(number)
