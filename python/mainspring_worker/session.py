@@ -453,12 +453,15 @@ class Session:
             Execution(number, self.desk, (), self.end_in(line)).refuse(seat, missing(function))
         else:
             found.prepare()
+            steps, taken = self.measured(found.steps)
             if found.suspendable:
-                execution = SuspendableExecution(number, self.desk, found.steps, self.end_in(line, posts=True))
+                execution = SuspendableExecution(number, self.desk, steps, self.end_in(line, posts=True))
+                execution.taken = taken
                 self.executions[number] = execution
                 execution.add_batch(records, True, marked)
                 return
-            execution = Execution(number, self.desk, found.steps, self.end_in(line))
+            execution = Execution(number, self.desk, steps, self.end_in(line))
+            execution.taken = taken
             execution.scheduled = True
             self.executions[number] = execution
             execution.run_batch(seat, records, True, marked)

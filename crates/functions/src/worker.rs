@@ -433,6 +433,7 @@ impl FromWorker {
             | FromWorker::Loaded { .. }
             | FromWorker::Progress { .. }
             | FromWorker::Suspended { .. }
+            | FromWorker::Withdrawn { .. }
             | FromWorker::Log { .. }
             | FromWorker::ProfileReport { .. }
             | FromWorker::StepDurations { .. }

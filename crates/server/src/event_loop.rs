@@ -22,7 +22,6 @@ use crate::connection::{Connection, ReadEnd, Socket};
 use crate::dispatch::{self, Outcome, dispatch};
 use crate::eviction::{self, Room};
 use crate::function_calls;
-use crate::gears;
 use crate::handle::{Door, Handle};
 use crate::listener::{self, Listener};
 use crate::log::{self, Level};
@@ -46,8 +45,6 @@ const FUNCTIONS_BUDGET_US: u64 = 500;
 const LOOKS: usize = 8;
 /// So many turns for mail at most come between two questions to the kernel.
 const MAIL_TURNS_MAX: usize = 16;
-/// How often, while requests are executed, it is looked whether functions ask for something.
-const GLANCE_INTERVAL_US: u64 = 50;
 const CRON_INTERVAL_MS: i64 = 100;
 /// Entries that one step of active expiry looks at, and how long it may go on within one turn.
 const EXPIRY_STEP: usize = 2000;
@@ -76,8 +73,6 @@ pub struct Server {
     hashes: Vec<(usize, u64)>,
     /// When the turn's commands have had their time.
     commands_end_us: u64,
-    /// When workers are looked at between requests.
-    glance_due_us: u64,
     next_cron_ms: i64,
     expiry_is_behind: bool,
     eviction_is_behind: bool,
@@ -130,7 +125,6 @@ impl Server {
             window: Vec::new(),
             hashes: Vec::new(),
             commands_end_us: 0,
-            glance_due_us: 0,
             next_cron_ms: 0,
             expiry_is_behind: false,
             eviction_is_behind: false,
@@ -507,10 +501,6 @@ impl Server {
                 }
             }
             self.state.end_window();
-            if self.state.command_end_us >= self.glance_due_us {
-                gears::glance(&mut self.state);
-                self.glance_due_us = self.state.command_end_us + GLANCE_INTERVAL_US;
-            }
             if self.is_time_over() {
                 let is_last = |slot: &Slot| runnable.get(index) == Some(slot);
                 let cut_off = window.iter().map(|(slot, _)| *slot).filter(|slot| !is_last(slot));

@@ -467,22 +467,10 @@ pub(crate) fn look(state: &mut State) {
         receive(state, Pool::look);
         if let Some(machine) = &mut state.gears.machine {
             machine.pool.close_mail();
-        }
-    }
-}
-
-/// Between requests: what functions call, and where they are done, is seen to before all clients have had their share of the
-/// turn. Each of them waits for each of its calls.
-pub(crate) fn glance(state: &mut State) {
-    let is_asked = state
-        .gears
-        .machine
-        .as_ref()
-        .is_some_and(|machine| machine.pool.is_asked() && machine.engine.lease().is_none());
-    if is_asked {
-        receive(state, Pool::glance);
-        if state.gears.machine.as_ref().is_some_and(|machine| machine.pool.has_unsent()) {
-            flush(state);
+            if machine.pool.has_unsent() {
+                // What comes next of a stream, for one.
+                flush(state);
+            }
         }
     }
 }

@@ -295,7 +295,8 @@ fn visible(value: Argument) -> Result<Visible> {
         match text(name)?.as_str() {
             "key" => visible.key = true,
             "id" => visible.id = true,
-            "type" => visible.kind = true,
+            // Both are known with the value only.
+            "type" | "truncated" => visible.kind = true,
             "event" => visible.event = true,
             "value" => {
                 visible.value = true;

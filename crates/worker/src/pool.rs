@@ -57,8 +57,6 @@ pub struct Pool {
     next: u64,
     /// Processes with something to write.
     unsent: Vec<u64>,
-    /// Processes that were just written to, and how often [`Pool::glance`] still looks for what they say to it.
-    asked: Vec<(u64, u32)>,
     pub(crate) changes: Vec<Change>,
     /// Messages found while something else was waited for.
     pub(crate) late: VecDeque<(WorkerId, FromWorker)>,
@@ -123,10 +121,6 @@ pub(crate) const OUTPUT: u64 = 1;
 const CONTROL: u64 = 2;
 const ZYGOTE_OUTPUT: u64 = 3;
 
-/// How often a process is looked at after it was written to, and how many are.
-const GLANCES: u32 = 16;
-const ASKED_MAX: usize = 8;
-
 const SCRATCH_BYTES: usize = 256 * 1024;
 
 /// After so many sleeps of the host without a frame in it, a mailbox is not looked into any more.
@@ -147,7 +141,6 @@ impl Pool {
             processes: BTreeMap::new(),
             next: 1,
             unsent: Vec::new(),
-            asked: Vec::new(),
             changes: Vec::new(),
             late: VecDeque::new(),
             unread: Vec::new(),
@@ -300,7 +293,6 @@ impl Pool {
             if self.processes.get(&number).is_some_and(|process| !process.blocked) {
                 self.write(number);
                 is_lively |= self.attended.contains(&number);
-                self.ask(number);
             }
         }
         self.refill(now_ms);
@@ -315,35 +307,6 @@ impl Pool {
             }
         }
         is_lively
-    }
-
-    /// Whether [`Pool::glance`] may find something.
-    pub fn is_asked(&self) -> bool {
-        !self.asked.is_empty()
-    }
-
-    /// Reads what processes say to what they were just sent, without waiting for a turn's end. One that is silent for long
-    /// is left to the event loop.
-    pub fn glance(&mut self, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
-        for (number, left) in std::mem::take(&mut self.asked) {
-            let mut has_answered = false;
-            self.read(number, &mut |from, message| {
-                has_answered = true;
-                sink(from, message);
-            });
-            match left {
-                _ if has_answered => self.ask(number),
-                0 => {}
-                left => self.asked.push((number, left - 1)),
-            }
-        }
-    }
-
-    fn ask(&mut self, number: u64) {
-        self.asked.retain(|(other, _)| *other != number);
-        if self.asked.len() < ASKED_MAX {
-            self.asked.push((number, GLANCES));
-        }
     }
 
     /// Serves only this worker until a message of it was yielded, or the time is over (then `false`).

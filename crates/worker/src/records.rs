@@ -34,6 +34,13 @@ impl<'w, 'a> Records<'w, 'a> {
         }
     }
 
+    fn record_key(&mut self, key: &[u8]) {
+        if self.visible.key {
+            self.to.name("key");
+            self.to.redis(key);
+        }
+    }
+
     /// The caller closes the record.
     fn open_key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
         self.len += 1;
@@ -53,11 +60,27 @@ impl<'w, 'a> Records<'w, 'a> {
         self.event(event);
     }
 
-    fn record_key(&mut self, key: &[u8]) {
-        if self.visible.key {
-            self.to.name("key");
-            self.to.redis(key);
+    fn stream_entry(&mut self, id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>) {
+        self.to.name("id");
+        self.to.text(id);
+        self.to.name("value");
+        self.stream_fields(fields, &Visible::ALL);
+    }
+
+    fn stream_fields(
+        &mut self,
+        fields: &mut dyn Iterator<Item = (&[u8], &[u8])>,
+        visible: &Visible,
+    ) {
+        self.to.open_dict();
+        for (field, value) in fields {
+            if visible.shows_inner(field) {
+                // Entries of a stream mostly share their fields.
+                self.field(field);
+                self.to.redis(value);
+            }
         }
+        self.to.close_dict();
     }
 
     fn redis_value(&mut self, value: Value<'_>) {
@@ -100,15 +123,7 @@ impl<'w, 'a> Records<'w, 'a> {
                 let length = entries
                     .map(|entry| {
                         self.to.open_dict();
-                        self.to.name("id");
-                        self.to.text(&entry.id);
-                        self.to.name("value");
-                        self.to.open_dict();
-                        for (field, value) in entry.fields {
-                            self.field(field);
-                            self.to.redis(value);
-                        }
-                        self.to.close_dict();
+                        self.stream_entry(&entry.id, &mut entry.fields.into_iter());
                         self.to.close_dict();
                     })
                     .count();
@@ -182,15 +197,9 @@ impl RecordSink for Records<'_, '_> {
         }
         if self.visible.value {
             self.to.name("value");
-            self.to.open_dict();
-            for (field, value) in fields {
-                if self.visible.shows_inner(field) {
-                    // Entries of a stream mostly share their fields.
-                    self.field(field);
-                    self.to.redis(value);
-                }
-            }
-            self.to.close_dict();
+            let visible = std::mem::replace(&mut self.visible, Visible::ALL);
+            self.stream_fields(fields, &visible);
+            self.visible = visible;
         }
         self.to.close_dict();
     }
