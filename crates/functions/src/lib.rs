@@ -16,6 +16,7 @@ mod inside;
 mod invariants;
 mod lease;
 mod operators;
+mod owed;
 pub mod plan;
 mod readers;
 mod registrations;

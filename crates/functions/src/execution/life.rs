@@ -145,7 +145,7 @@ impl Engine {
             (None, _) => Outcome::Succeeded,
         };
         registration.statistics.ended(outcome, execution.total_us);
-        let was_in_flight = was_running || self.insides.get(id).is_some();
+        let was_in_flight = was_running || self.insides.runs(id);
         registration.in_flight -= usize::from(was_in_flight);
         if let Input::Stream(run) = input {
             let status = execution.status;

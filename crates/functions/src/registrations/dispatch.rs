@@ -176,6 +176,9 @@ impl Engine {
                         sink.key(&key, Some(value), Some(&name));
                     }),
                 });
+                if self.insides.get(id).is_some() {
+                    self.execution(id).input = Input::Event { key, event };
+                }
             }
             Input::Stream(mut run) => {
                 let entries = stream::read_group(doors.host, &run);
