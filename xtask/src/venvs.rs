@@ -17,18 +17,18 @@ pub(crate) fn make() -> Result<(), String> {
     for pin in pins.lines().chain([VALKEY]) {
         make_one(&pin.replace("==", "-"), pin, &[pin.as_ref()])?;
     }
-    make_redgrease()
+    ["redgrease", "rgsync"].into_iter().try_for_each(make_with_wheels)
 }
 
-/// redgrease's client, and beside it the wheels that a server may install from.
-fn make_redgrease() -> Result<(), String> {
-    let [client, server] = ["client", "server"]
-        .map(|name| root().join("tests/redgrease").join(name).with_extension("txt"));
+/// What the programs of one folder of tests need, and beside it the wheels that a server may install from.
+pub(crate) fn make_with_wheels(name: &str) -> Result<(), String> {
+    let folder = root().join("tests").join(name);
+    let [client, server] = ["client.txt", "server.txt"].map(|pins| folder.join(pins));
     let pins = fs::read_to_string(&client).map_err(|error| format!("{client:?}: {error}"))?;
-    make_one("redgrease", &pins, &["--requirement".as_ref(), client.as_os_str()])?;
+    make_one(name, &pins, &["--requirement".as_ref(), client.as_os_str()])?;
 
     let pins = fs::read_to_string(&server).map_err(|error| format!("{server:?}: {error}"))?;
-    let environment = target_directory().join("venvs/redgrease");
+    let environment = target_directory().join("venvs").join(name);
     let wheels = environment.join("wheels");
     let stamp = wheels.join("pins");
     if fs::read_to_string(&stamp).is_ok_and(|made| made == pins) {
