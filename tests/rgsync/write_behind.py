@@ -47,4 +47,16 @@ def check(connection, database):
     assert others == [stream], others
 
 
+def more_events(connection, database):
+    """rgsync follows hset, hmset and del unless it is told of more."""
+    events = ["hset", "del", "hincrby", "hincrbyfloat", "expired", "evicted"]
+    run_recipe(recipe("RGWriteBehind", database, options=", eventTypes=%r" % events), database.packages)
+    connection.hset("person:1", mapping=person("Ada", "Lovelace", 36))
+    connection.hincrby("person:1", "age", 1)
+    eventually(lambda: persons(database) == {"1": ("Ada", "Lovelace", 37)}, "the incremented row")
+    connection.pexpire("person:1", 1)
+    eventually(lambda: persons(database) == {}, "no row of an expired hash")
+
+
 on_each(databases.ALL, check)
+on_each([databases.Sqlite], more_events)

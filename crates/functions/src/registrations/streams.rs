@@ -628,6 +628,22 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_deleted_while_it_waits_for_a_retry_is_acknowledged_and_not_tried_again() {
+        let mut stage = registered(&[("onFailedPolicy", text("retry"))]);
+        stage.grows(1, &["1-1"]);
+        stage.failed(WORKER, 2, "no");
+        let deleted = "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n";
+        stage.answers(&[(PENDING, deleted), (&new_entries(1), NOTHING)]);
+        stage.sent();
+        stage.calls();
+        stage.at(1000);
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+        assert!(stage.calls().contains(&"XACK s __gears_consumer_group__ 1-1".to_string()));
+        assert_eq!(stage.status(), "OK");
+    }
+
+    #[test]
     fn an_error_may_ask_for_a_pause() {
         let mut stage = registered(&[]);
         stage.grows(1, &["1-1"]);
