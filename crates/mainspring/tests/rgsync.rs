@@ -31,6 +31,12 @@ fn a_newer_version_takes_the_place_of_an_older_one() {
 
 #[test]
 #[ignore = "needs PostgreSQL, and the virtual environment that `cargo xtask test` makes"]
+fn a_refused_value_holds_up_the_rest_until_it_is_taken_out() {
+    run("refused.py");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL, and the virtual environment that `cargo xtask test` makes"]
 fn no_change_is_lost_while_workers_are_killed_and_the_database_crashes() {
     run("faults.py");
 }

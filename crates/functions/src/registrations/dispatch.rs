@@ -184,9 +184,10 @@ impl Engine {
                 let mut entries = stream::read_group(doors.host, &run);
                 if let Ok(entries) = &mut entries {
                     run.read = entries.iter().map(|entry| entry.id.clone()).collect();
-                    self.stream_was_read(number, &run, doors.host.now_ms());
                     // Of what was deleted since it was delivered, only the acknowledgement is left.
                     entries.retain(|entry| !entry.fields.is_empty());
+                    let live = entries.len() as u64;
+                    self.stream_was_read(number, &run, live, doors.host.now_ms());
                 }
                 let key = run.key.clone();
                 self.execution(id).input = Input::Stream(run);
