@@ -175,7 +175,7 @@ impl Engine {
             },
         });
         registration.statistics.ended(outcome_of(execution), times, now_ms);
-        let was_in_flight = was_running || self.insides.get(id).is_some();
+        let was_in_flight = was_running || self.insides.runs(id);
         registration.in_flight -= usize::from(was_in_flight);
         if let Input::Stream(run) = input {
             let status = execution.status;

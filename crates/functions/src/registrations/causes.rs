@@ -39,6 +39,11 @@ impl Causes {
     pub(super) fn is_command(&self, id: CauseId, names: &[Box<str>]) -> bool {
         self.by_id.get(&id).is_some_and(|cause| names.contains(&cause.command))
     }
+
+    /// Whether somebody waits for this execution with a command's reply.
+    pub(crate) fn concern(&self, execution: ExecutionId) -> bool {
+        self.of.contains_key(&execution)
+    }
 }
 
 /// Whether a command's events can be waited for, by what the server says of it.

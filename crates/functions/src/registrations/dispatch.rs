@@ -173,16 +173,22 @@ impl Engine {
                         sink.key(&key, Some(value), Some(&name));
                     }),
                 });
+                if self.insides.get(id).is_some() {
+                    self.execution(id).input = Input::Event { key, event };
+                }
             }
             Input::Going(going) => {
                 let projection = self.projection(number);
                 self.invoke(doors, id, &mut |host, sink| going.put(host, projection, sink));
             }
             Input::Stream(mut run) => {
-                let entries = stream::read_group(doors.host, &run);
-                if let Ok(entries) = &entries {
+                let mut entries = stream::read_group(doors.host, &run);
+                if let Ok(entries) = &mut entries {
                     run.read = entries.iter().map(|entry| entry.id.clone()).collect();
-                    self.stream_was_read(number, &run, doors.host.now_ms());
+                    // Of what was deleted since it was delivered, only the acknowledgement is left.
+                    entries.retain(|entry| !entry.fields.is_empty());
+                    let live = entries.len() as u64;
+                    self.stream_was_read(number, &run, live, doors.host.now_ms());
                 }
                 let key = run.key.clone();
                 self.execution(id).input = Input::Stream(run);

@@ -69,7 +69,7 @@ impl Engine {
                 doors.host.reply(client, &wire);
             }
         }
-        for id in failed {
+        for id in self.keep_owed(doors, failed) {
             let Some(execution) = self.executions.get_mut(&id) else { continue };
             let error = match execution.stop {
                 Some(stop) => format!("{stop}; {cause}"),
