@@ -4,7 +4,6 @@
 //! runs, with the data to itself, as soon as the session has a worker again. Later events wait behind it: functions see
 //! them in the order in which they happened.
 
-use crate::config::Key;
 use crate::engine::{Doors, Engine};
 use crate::execution::{Input, Status};
 use crate::worker::ExecutionId;
@@ -65,9 +64,8 @@ impl Engine {
 
     fn can_be_owed(&self, id: ExecutionId) -> bool {
         let Some(execution) = self.executions.get(&id) else { return false };
-        let registration = execution.origin.registration();
-        let registration =
-            registration.and_then(|number| self.registrations.by_number.get(&number));
+        let Some(number) = execution.origin.registration() else { return false };
+        let registration = self.registrations.by_number.get(&number);
         // One that ends its worker by itself would do so again and again.
         let fell_twice = execution.was_interrupted && execution.status == Status::Running;
         matches!(execution.input, Input::Event { .. })
@@ -77,7 +75,7 @@ impl Engine {
             && registration.is_some_and(|registration| !registration.retired)
             // Whoever waits for it shall not wait for a restart.
             && !self.causes.concern(id)
-            && self.queued < self.config.size(Key::FunctionQueueMax)
+            && self.may_owe(number)
     }
 }
 
@@ -213,8 +211,9 @@ mod tests {
     }
 
     #[test]
-    fn no_more_events_are_owed_than_may_be_queued() {
+    fn a_full_queue_owes_what_it_would_not_drop() {
         let mut stage = sync_events();
+        stage.command("RG.CONFIGSET function-queue-policy drop");
         stage.command("RG.CONFIGSET function-queue-max 1");
         stage.crash(WORKER);
         stage.crash(NEXT);
@@ -224,6 +223,9 @@ mod tests {
         assert_eq!(stage.inside(1).as_deref(), LATER);
         assert!(stage.inside(2).unwrap().contains("its worker died"));
         assert_eq!(stage.statistics().2, 1);
+        stage.command("RG.CONFIGSET function-queue-policy block");
+        happens(&mut stage, "c", 3);
+        assert_eq!(stage.inside(3).as_deref(), LATER);
     }
 
     #[test]
