@@ -35,6 +35,30 @@ fn requirements_are_installed_once_and_refusals_can_be_read() {
     run("requirements.py");
 }
 
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn open_functions_are_closed_and_run_in_every_way() {
+    run("sensors.py");
+}
+
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn a_stream_of_transfers_keeps_the_books() {
+    run("transfers.py");
+}
+
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn of_many_that_ask_at_once_one_downloads() {
+    run("single_flight.py");
+}
+
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn a_directory_of_scripts_is_kept_registered() {
+    run("watch.py");
+}
+
 /// Runs a program of tests/redgrease against a server that has nothing installed, with wheels and no network needed.
 fn run(program: &str) {
     let environment = Path::new(env!("CARGO_BIN_EXE_mainspring")).parent().expect("a directory");
