@@ -194,7 +194,8 @@ impl Engine {
                 doors.workers.answer(worker, token, Ok(answer));
             }
             FromWorker::Log { level, message } => {
-                doors.host.log(level, &format!("GEARS: {message}"));
+                let name = &self.sessions.by_number[&session].name;
+                doors.host.log(level, &format!("session {name}: GEARS: {message}"));
             }
             FromWorker::Exited { reason } => {
                 self.worker_gone(doors, session, &reason.to_string());
