@@ -16,7 +16,7 @@ use crate::worker::{ExecutionId, Token, WorkerId};
 /// What a borrower that does not let go of the data is mostly about. An afterthought to the errors that end it: from
 /// outside nobody can tell what it waits for.
 pub(crate) const IN_VAIN: &str = "(whoever has the data must not wait for a connection of its own to this server, \
-     nor for another thread's execute(): they are served afterwards)";
+     nor for execute() in another thread: they are served afterwards)";
 
 /// Whom the host serves alone, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,8 +22,9 @@ pub enum Received {
 }
 
 impl Client {
-    /// Long enough for a busy machine, short enough for a hanging test.
-    pub const PATIENCE: Duration = Duration::from_secs(10);
+    /// Long enough for a busy machine, where a first interpreter alone may take ten seconds to start; short enough for a
+    /// hanging test.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
 
     pub fn open(server: &dyn Connect) -> io::Result<Client> {
         Ok(Client { wire: server.connect()?, received: Vec::new(), pushes: VecDeque::new() })
@@ -98,6 +99,8 @@ impl Client {
                     return Ok(Received::Silence);
                 }
                 Err(error) if error.kind() == ErrorKind::TimedOut => {}
+                // A process that is stopped and goes on, as on a machine that is frozen for a moment.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
