@@ -135,7 +135,7 @@ fn an_event_s_function_calls_a_command_that_does_not_exist() {
     assert_eq!(kitchen.script(script), "OK");
     assert_eq!(kitchen.say(&["HSET", "person:1", "name", "Lori"]), "(integer) 1");
     eventually("the error is told", || {
-        kitchen.figures("\"person:*\"").contains("unknown command \\'FT.ADDHASH\\'")
+        kitchen.figures("\"person:*\"").contains("unknown command 'FT.ADDHASH'")
     });
     assert_eq!(kitchen.say(&["HGETALL", "person:1"]), r#"["name", "Lori"]"#);
     kitchen.close();
@@ -152,7 +152,7 @@ gb.register('person:*')";
     assert_eq!(kitchen.script(script), "OK");
     assert_eq!(kitchen.say(&["HSET", "person:1", "name", "Lori"]), "(integer) 1");
     eventually("the error is told", || {
-        kitchen.figures("\"person:*\"").contains("wrong number of arguments for \\'xadd\\'")
+        kitchen.figures("\"person:*\"").contains("wrong number of arguments for 'xadd'")
     });
     for arguments in ["", "'GET', object(), {}, []", "'SET', 'k', 'v' * (1 << 24)", "None", "'\\0'"]
     {
@@ -347,8 +347,7 @@ take([])";
     for words in [&["MULTI"][..], &["RG.TRIGGER", "take_sync"], &["EXEC"]] {
         kitchen.say(words);
     }
-    for command in ["'SUBSCRIBE', 'c'", "'MONITOR'", "'MULTI'", "'SHUTDOWN'", "'RG.PYEXECUTE', ''"]
-    {
+    for command in ["'SUBSCRIBE', 'c'", "'MONITOR'", "'MULTI'", "'RG.PYEXECUTE', ''"] {
         let said = kitchen.script(&format!("execute({command})"));
         assert!(said.contains("gears.error"), "{command}: {said}");
     }
