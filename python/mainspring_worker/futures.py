@@ -14,6 +14,8 @@ REFUSES = object()
 REFUSAL = "Creating async record is not allowed"
 # How often it is looked whether a callback has returned: it is about to.
 RETURN_S = 0.0002
+# A callback that takes longer may be waiting for the very thread that waits for it.
+RETURN_MAX_S = 10
 
 
 class PyFuture:
@@ -53,7 +55,8 @@ class PyFuture:
         if self.entry is None and threading.get_ident() != self.maker:
             # A thread that the callback has started is faster than the callback's own return. That is no mistake of the
             # script's: which of the two comes first is nobody's choice.
-            while not self.origin.left:
+            end = time.monotonic() + RETURN_MAX_S
+            while not self.origin.left and time.monotonic() < end:
                 time.sleep(RETURN_S)
         with self.lock:
             if self.continued:
