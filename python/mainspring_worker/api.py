@@ -36,7 +36,7 @@ def execute(*args):
     desk = session.current.desk
     execution = desk.seat().execution
     number = None if execution is None else execution.number
-    return desk.ask(lambda token: (EXECUTE, token, number, wire))
+    return desk.ask(EXECUTE, number, wire)
 
 
 def wire_arguments(args):
@@ -56,7 +56,7 @@ class PyAtomic:
             raise GearsError("Already inside an atomic block")
         execution = seat.execution
         number = None if execution is None else execution.number
-        desk.ask(lambda token: (ATOMIC_BEGIN, token, number))
+        desk.ask(ATOMIC_BEGIN, number)
         seat.atomic = self
         return self
 
@@ -66,7 +66,7 @@ class PyAtomic:
         if seat.atomic is not self:
             raise GearsError("Not inside an atomic block")
         try:
-            desk.ask(lambda token: (ATOMIC_END, token))
+            desk.ask(ATOMIC_END)
         except GearsError:
             # The server has ended it before us, and says so.
             seat.atomic = None
@@ -111,7 +111,7 @@ def configGet(*args):
         raise GearsError("get_config function must get a single key input")
     if not isinstance(args[0], str):
         raise GearsError("get_config key must be a string")
-    return session.current.desk.ask(lambda token: (CONFIG_GET, token, args[0]))
+    return session.current.desk.ask(CONFIG_GET, args[0])
 
 
 def gearsConfigGet(key, default=None):
@@ -159,14 +159,14 @@ def call_next(*args):
     desk = session.current.desk
     number = desk.execution_number()
     wire = wire_arguments(args)
-    return desk.ask(lambda token: (CALL_NEXT, token, number, wire))
+    return desk.ask(CALL_NEXT, number, wire)
 
 
 def get_command():
     """The command that triggered this function of `register(commands=...)`, as a list."""
     desk = session.current.desk
     number = desk.execution_number()
-    return desk.ask(lambda token: (GET_COMMAND, token, number))
+    return desk.ask(GET_COMMAND, number)
 
 
 def override_reply(*args):
@@ -176,7 +176,7 @@ def override_reply(*args):
     desk = session.current.desk
     number = desk.execution_number()
     value = values.record(args[0])
-    desk.ask(lambda token: (OVERRIDE_REPLY, token, number, value))
+    desk.ask(OVERRIDE_REPLY, number, value)
 
 
 def registerTE(*args):

@@ -13,12 +13,15 @@ import time
 import traceback
 from collections import deque
 from contextvars import ContextVar
+from itertools import count
 from queue import SimpleQueue
 from threading import Lock, get_ident
 
 from .errors import GearsError, GearsForceStopped
 from .forced_stop import stop_thread, take_back
-from .protocol import ATOMIC_END
+from .mailbox import ATTENDED
+from .protocol import ATOMIC_END, LOOK
+from .values import revive
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
 TICK_S = 0.001
@@ -97,6 +100,7 @@ def die():
 class Desk:
     def __init__(self, channel, limit=1):
         self.channel = channel
+        self.mailbox = channel.mailbox
         self.limit = limit
         self.here = threading.local()
         self.dispatch = None
@@ -110,9 +114,11 @@ class Desk:
         self.idle = 0
         self.busy = 0
         self.bell = SimpleQueue()
+        # Calls by their tokens; None while the mailbox has the call. Answers that came before their thread did.
         self.slots = {}
+        self.early = {}
         self.waiting = []
-        self.tokens = 0
+        self.take_token = count(1).__next__
         self.alarm = Lock()
         self.alarm.acquire()
         self.watcher_sleeps = False
@@ -170,6 +176,7 @@ class Desk:
             elif runs:
                 self.work_off(seat)
             elif leads:
+                self.channel.spin()
                 self.dispatch(self.channel.receive())
             else:
                 self.bell.get()
@@ -308,19 +315,39 @@ class Desk:
         if seat.out:
             self.channel.send_queued(seat.out)
 
-    def ask(self, message):
-        """Sends a call and waits for its answer. `message` makes the message of a token."""
+    def ask(self, kind, *fields):
+        """Sends a call and waits for its answer: through the mailbox, if that is quick, otherwise at the stream."""
+        token = self.take_token()
+        message = (kind, token) + fields
+        mailbox = self.mailbox
+        posted = None
+        if mailbox is not None and mailbox.words[ATTENDED] and mailbox.sending.acquire(False):
+            # Known before it is sent: its answer may come through the stream, to another thread.
+            self.slots[token] = None
+            try:
+                posted = mailbox.ask(message)
+            finally:
+                # Whoever has to wait keeps the mailbox until he is known to wait: the next frame would take his answer's place.
+                if type(posted) is not int:
+                    mailbox.sending.release()
+            if type(posted) is tuple:
+                del self.slots[token]
+                return outcome(*posted)
+        return self.ask_at_stream(message, posted)
+
+    def ask_at_stream(self, message, posted):
+        """`posted`: the number under which the mailbox has it already."""
         seat = self.seat()
         slot = Slot(seat)
+        token = message[1]
         with self.gate:
             # From here on the thread cannot be stopped: half a frame read would be the end of the session.
             if seat.execution is not None and seat.execution.aborted:
                 take_back(seat.ident)
             counted = seat.counted
             seat.counted = False
-            self.tokens += 1
-            token = self.tokens
             self.slots[token] = slot
+            early = self.early.pop(token, None)
             if counted:
                 self.busy -= 1
             seat.lending = False
@@ -330,11 +357,22 @@ class Desk:
             if not leads:
                 self.waiting.append(slot)
                 seat.followed = True
-        if seat.out:
-            seat.out.append(message(token))
-            self.flush(seat)
+        if posted is None:
+            if seat.out:
+                seat.out.append(message)
+                self.flush(seat)
+            else:
+                self.channel.send([message])
         else:
-            self.channel.send([message(token)])
+            if early is None:
+                early = self.mailbox.give_up(posted)
+            self.mailbox.sending.release()
+            if early is not None:
+                self.answer(token, *early)
+            elif not self.mailbox.words[ATTENDED]:
+                # It may have gone to sleep before it saw the call.
+                self.channel.send([(LOOK,)])
+            self.flush(seat)
         if not leads and not slot.lock.acquire(timeout=PATIENCE_S):
             with self.gate:
                 self.ring_if_due()
@@ -357,9 +395,7 @@ class Desk:
                     self.alarm.release()
             elif slot in self.waiting:
                 self.waiting.remove(slot)
-        if slot.success:
-            return slot.outcome
-        raise slot.outcome
+        return outcome(slot.success, False, slot.outcome)
 
     def lead_until_answered(self, seat, slot):
         receive, dispatch, spin = self.channel.receive, self.dispatch, self.channel.spin
@@ -418,11 +454,20 @@ class Desk:
         if self.urgent or (self.work and self.busy < self.limit):
             self.ring()
 
-    def answer(self, token, success, value):
-        slot = self.slots.pop(token, None)
-        if slot is not None and slot.outcome is EMPTY:
+    def answer(self, token, success, marked, value):
+        slot = self.slots.pop(token, EMPTY)
+        if slot is EMPTY:
+            return
+        if slot is None:
+            with self.gate:
+                # Unless its thread has come to wait here just now.
+                slot = self.slots.pop(token, None)
+                if slot is None:
+                    self.early[token] = (success, marked, value)
+                    return
+        if slot.outcome is EMPTY:
             slot.success = success
-            slot.outcome = value if success else GearsError(value)
+            slot.outcome = revive(value) if marked else value
             slot.lock.release()
 
     # Forced stop
@@ -430,7 +475,7 @@ class Desk:
     def interrupt(self, execution):
         """Ends every wait of an execution. From within dispatch."""
         for slot in list(self.slots.values()):
-            if slot.execution is execution and slot.outcome is EMPTY:
+            if slot is not None and slot.execution is execution and slot.outcome is EMPTY:
                 slot.success = False
                 slot.outcome = GearsForceStopped()
                 slot.lock.release()
@@ -449,10 +494,7 @@ class Desk:
     def end_atomic(self, seat):
         """Lets go of the server where a callback did not. The answer finds nobody waiting."""
         seat.atomic = None
-        with self.gate:
-            self.tokens += 1
-            token = self.tokens
-        seat.out.append((ATOMIC_END, token))
+        seat.out.append((ATOMIC_END, self.take_token()))
 
     def leave(self, seat, execution):
         """The thread has left the execution's callbacks: no forced stop reaches it any more."""
@@ -469,3 +511,10 @@ class Desk:
                 return
             except GearsForceStopped:
                 continue
+
+
+def outcome(success, marked, value):
+    """What a call gives: the value, or the error raised."""
+    if success:
+        return revive(value) if marked else value
+    raise value if isinstance(value, BaseException) else GearsError(value)

@@ -5,7 +5,7 @@ from time import perf_counter, perf_counter_ns
 
 from . import pickling, steps
 from .errors import GearsForceStopped, error_text
-from .protocol import PROGRESS
+from .protocol import PROGRESS, STEP_DURATIONS
 from .values import SIMPLE, portable, revive
 
 # What a reader callback's records become is sent in portions: so many, or whatever there is after so long.
@@ -76,7 +76,7 @@ def operations(described):
 
 
 class Execution:
-    __slots__ = ("number", "desk", "pipeline", "errors", "seat", "aborted", "batches", "scheduled", "over", "on_over")
+    __slots__ = ("number", "desk", "pipeline", "errors", "seat", "aborted", "batches", "scheduled", "over", "on_over", "taken")
 
     def __init__(self, number, desk, described, on_over):
         self.number = number
@@ -92,6 +92,8 @@ class Execution:
         self.scheduled = False
         self.over = False
         self.on_over = on_over
+        # What the callbacks of its steps have taken so far, where that is measured.
+        self.taken = None
 
     def add_batch(self, records, last, marked):
         """From within dispatch: batches of one execution are run in order, by one thread at a time."""
@@ -187,6 +189,8 @@ class Execution:
         self.errors.clear()
         if self.over:
             self.on_over(self)
+            if self.taken is not None:
+                seat.out.append((STEP_DURATIONS, self.number, [ns // 1000 for ns in self.taken]))
         seat.out.append(
             (
                 PROGRESS,

@@ -1,5 +1,8 @@
 """The numbers that lead each message: docs/worker-protocol.md has their shapes."""
 
+# Leads a message that means nothing but: look into the mailbox. Both ways.
+LOOK = 99
+
 (
     SESSION,
     SCRIPT,
@@ -14,7 +17,8 @@
     HAND_BACK,
     ABORT_SCRIPT,
     TIME_EVENT,
-) = range(13)
+    PROFILE,
+) = range(14)
 
 (
     SCRIPT_DONE,
@@ -32,4 +36,6 @@
     GET_COMMAND,
     OVERRIDE_REPLY,
     REGISTER_TIME_EVENT,
-) = range(1, 16)
+    PROFILE_REPORT,
+    STEP_DURATIONS,
+) = range(1, 18)

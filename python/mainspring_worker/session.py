@@ -6,7 +6,7 @@ import sys
 import threading
 from weakref import WeakValueDictionary
 
-from . import api, builder, channel, desk, packages, pickling, values
+from . import api, builder, channel, desk, packages, pickling, profiling, values
 from .errors import GearsError, GearsFlatError, GearsForceStopped, error_text
 from .execution import Call, Execution
 from .forced_stop import name_process
@@ -21,7 +21,10 @@ from .protocol import (
     INVOKE_INSIDE,
     LOAD,
     LOADED,
+    LOOK,
     OPEN,
+    PROFILE,
+    PROFILE_REPORT,
     REGISTER,
     REGISTER_TIME_EVENT,
     RUN,
@@ -39,10 +42,10 @@ DOOMED_MAX = 1000
 current = None
 
 
-def run(stream):
+def run(stream, box):
     """The life of a worker process; never returns but by its end."""
     global current
-    current = Session(desk.Desk(channel.Channel(stream)))
+    current = Session(desk.Desk(channel.Channel(stream, box)))
     rehearse()
     # The thread that started the process stays out of it: so that all threads of a session are alike.
     threading.Thread(target=current.desk.run, args=(current.dispatch,), name="executor", daemon=True).start()
@@ -99,6 +102,7 @@ class Session:
         self.body = None
         # Callbacks of registerTE, by their numbers.
         self.time_events = []
+        self.profiler = profiling.Profiler()
         desk.on_tick = self.stop_aborted
 
     def dispatch(self, messages):
@@ -116,7 +120,7 @@ class Session:
                     execution.add_batch(records, last, marked)
             elif kind == ANSWER:
                 _, token, success, value, marked = message
-                self.desk.answer(token, success, values.revive(value) if marked else value)
+                self.desk.answer(token, success, marked, value)
             elif kind == INVOKE_INSIDE:
                 self.desk.add_urgent(self.invoke_inside, message)
             elif kind == HAND_BACK:
@@ -134,8 +138,13 @@ class Session:
                 self.abort_script()
             elif kind == TIME_EVENT:
                 add(self.call_time_event, message[1])
+            elif kind == LOOK:
+                # What lay in the mailbox has been collected with it.
+                pass
             elif kind == FORGET:
                 self.functions.pop(message[1], None)
+            elif kind == PROFILE:
+                self.profile(*message[1:])
             elif kind == SESSION:
                 self.begin(*message[1:])
             else:
@@ -190,7 +199,7 @@ class Session:
         with self.lock:
             self.starting += 1
         try:
-            execution = self.desk.ask(lambda token: (RUN, token, number, described, kwargs))
+            execution = self.desk.ask(RUN, number, described, kwargs)
             future = api.RunFuture(execution, is_in_script)
             if not is_in_script:
                 self.know_run(int(execution.rpartition("-")[2]), number, future)
@@ -235,7 +244,7 @@ class Session:
         kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
         described = function.described()
         try:
-            registration = self.desk.ask(lambda token: (REGISTER, token, number, described, kwargs, pickle))
+            registration = self.desk.ask(REGISTER, number, described, kwargs, pickle)
         except GearsError:
             del self.functions[number]
             raise
@@ -263,15 +272,17 @@ class Session:
             self.desk.add(self.refuse, (number, function))
             return
         found.prepare()
-        steps = found.steps[first_step:]
+        steps, taken = self.measured(found.steps[first_step:])
         if found.suspendable:
             source = found.source if callback else None
             execution = SuspendableExecution(number, self.desk, steps, self.end, source)
+            execution.taken = taken
             self.executions[number] = execution
             if callback:
                 execution.kick()
             return
         execution = Execution(number, self.desk, steps, self.end)
+        execution.taken = taken
         execution.scheduled = callback
         self.executions[number] = execution
         if callback:
@@ -291,14 +302,16 @@ class Session:
             return
         if found.suspendable is None:
             found.prepare()
-        if found.operations is not None and len(records) == 1:
+        if found.operations is not None and len(records) == 1 and not self.profiler.on:
             if marked:
                 records = values.revive(records)
             call.run(seat, self.desk, records[0], found.operations)
             del self.executions[number]
             return
         made = SuspendableExecution if found.suspendable else Execution
-        execution = made(number, self.desk, found.steps, self.end)
+        steps, taken = self.measured(found.steps)
+        execution = made(number, self.desk, steps, self.end)
+        execution.taken = taken
         execution.scheduled = not found.suspendable
         self.executions[number] = execution
         # An abort may have found the call meanwhile.
@@ -317,7 +330,9 @@ class Session:
         if found is None or not found.suspendable:
             self.invoke(seat, (INVOKE, number, function, records, marked))
             return
-        execution = self.executions[number] = SuspendableExecution(number, self.desk, found.steps, self.end)
+        steps, taken = self.measured(found.steps)
+        execution = self.executions[number] = SuspendableExecution(number, self.desk, steps, self.end)
+        execution.taken = taken
         if number in self.doomed:
             self.doomed.discard(number)
             execution.aborted = True
@@ -349,13 +364,34 @@ class Session:
             # Nothing of it runs, and a batch may never come: it ends here.
             execution.add_batch([], True, False)
 
+    # Profiles
+
+    def measured(self, steps):
+        return self.profiler.measured(steps) if self.profiler.on else (steps, None)
+
+    def profile(self, what, request, order):
+        if what == "report":
+            # Whatever the executors do: they may be what somebody wants to see.
+            self.desk.add_urgent(self.report_profile, (request, order))
+        elif what == "reset":
+            self.profiler.reset()
+        else:
+            self.profiler.on = what == "on"
+
+    def report_profile(self, seat, asked):
+        request, order = asked
+        try:
+            seat.out.append((PROFILE_REPORT, request, True, self.profiler.report(order)))
+        except Exception as error:
+            seat.out.append((PROFILE_REPORT, request, False, str(error)))
+
     # Time events
 
     def add_time_event(self, period_s, callback):
         with self.lock:
             number = len(self.time_events)
             self.time_events.append(callback)
-        return self.desk.ask(lambda token: (REGISTER_TIME_EVENT, token, number, period_s))
+        return self.desk.ask(REGISTER_TIME_EVENT, number, period_s)
 
     def call_time_event(self, seat, number):
         try:

@@ -29,7 +29,7 @@ try:
 except ImportError:
     pass
 
-from . import api, session
+from . import api, log_levels, mailbox, session
 from .forced_stop import die_with_parent, name_process
 
 
@@ -56,6 +56,7 @@ def serve(control):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     api.install()
+    log_levels.install()
     gc.collect()
     gc.freeze()
 
@@ -98,7 +99,7 @@ def kill_group(pid):
 def requests(control, children, notices):
     while True:
         try:
-            packet, fds, _, _ = socket.recv_fds(control, 128, 2) if hasattr(socket, "recv_fds") else recv_fds(control)
+            packet, fds, _, _ = socket.recv_fds(control, 128, 3) if hasattr(socket, "recv_fds") else recv_fds(control)
         except BlockingIOError:
             return
         except OSError:
@@ -119,7 +120,7 @@ def requests(control, children, notices):
 
 def recv_fds(control):
     """For Python 3.8, which has no socket.recv_fds."""
-    packet, ancillary, flags, address = control.recvmsg(128, socket.CMSG_LEN(8))
+    packet, ancillary, flags, address = control.recvmsg(128, socket.CMSG_LEN(12))
     fds = []
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
@@ -154,17 +155,25 @@ def fork(control, fds):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         # Writing to a stream whose reader is gone is an error, not a signal: as in any Python program.
-        stream, output = fds
+        stream, output = fds[:2]
+        kept = 4
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.dup2(stream, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
+        if len(fds) > 2:
+            os.dup2(fds[2], 4)
+            kept = 5
+        os.closerange(kept, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
         control.detach()
         os.set_inheritable(3, False)
         for text in (sys.stdout, sys.stderr):
             text.reconfigure(line_buffering=True, errors="backslashreplace")
         random.seed()
-        session.run(socket.socket(fileno=3))
+        box = None
+        if kept > 4:
+            box = mailbox.Mailbox(4)
+            os.close(4)
+        session.run(socket.socket(fileno=3), box)
     except BaseException:
         import traceback
 

@@ -3,12 +3,23 @@
 
 use resp::parse_double;
 
+use crate::Error;
 use crate::extended::Extended;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DecimalError {
     NotANumber,
     NotFinite,
+}
+
+impl DecimalError {
+    /// As a client is told it; what is called no number depends on whose it is.
+    pub(crate) fn or_no_number(self, no_number: Error) -> Error {
+        match self {
+            DecimalError::NotANumber => no_number,
+            DecimalError::NotFinite => Error::text("ERR increment would produce NaN or Infinity"),
+        }
+    }
 }
 
 pub(crate) fn add_decimals(left: &[u8], right: &[u8]) -> Result<String, DecimalError> {

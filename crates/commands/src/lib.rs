@@ -17,6 +17,7 @@ pub mod glob;
 mod hash;
 mod hyperloglog;
 mod list;
+mod remove;
 mod reply;
 mod scan_option;
 mod scan_page;

@@ -12,8 +12,8 @@ pub(crate) fn store(
     if len > 0 {
         database.insert(destination, result, Expiry::Clear);
         database.changed(event, destination);
-    } else if database.unlink(destination) {
-        database.changed(EventKind::DEL, destination);
+    } else {
+        database.delete_lazily(destination);
     }
     len
 }

@@ -27,6 +27,8 @@ pub(crate) enum Key {
     AtomicMaxMs,
     FunctionResultsBytes,
     StrictRegistrations,
+    BeforeValueMaxBytes,
+    BeforeQueueMaxBytes,
 }
 
 /// Who may change an option once the server runs, in the words of RedisGears' two tables.
@@ -68,7 +70,7 @@ const PLUGIN: &str = "Plugin";
 const GIB: i64 = 1 << 30;
 const HOUR_MS: i64 = 3_600_000;
 
-static OPTIONS: [Known; 22] = [
+static OPTIONS: [Known; 24] = [
     number(Key::MaxExecutions, "MaxExecutions", 1000, 1, Access::Always),
     number(
         Key::MaxExecutionsPerRegistration,
@@ -105,7 +107,7 @@ static OPTIONS: [Known; 22] = [
     Known {
         key: Key::ReplyCompat,
         name: "ReplyCompat",
-        kind: Kind::Choice(&["1.2.1", "1.2.13"]),
+        kind: Kind::Choice(&["1.2.1", "1.2.13", "mainspring"]),
         access: Access::Always,
     },
     // The longest a script body or an execution may take; 0: no limit. An hour lets a batch job over any keyspace
@@ -126,6 +128,10 @@ static OPTIONS: [Known; 22] = [
         kind: Kind::Choice(&["no", "yes"]),
         access: Access::Always,
     },
+    // What a removed key may have held that a function for before_* events still gets.
+    number(Key::BeforeValueMaxBytes, "before-value-max-bytes", 64 << 20, 0, Access::Always),
+    // What may wait of that for functions, all together.
+    number(Key::BeforeQueueMaxBytes, "before-queue-max-bytes", GIB / 4, 0, Access::Always),
 ];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -143,12 +149,15 @@ pub(crate) enum Shown<'a> {
 }
 
 /// The reply layouts that clients were written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A later one has what those before it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ReplyCompat {
     /// RedisGears 1.2.1: what redgrease parses.
     V1_2_1,
     /// RedisGears 1.2.13: what RedisGears' own tests index.
     V1_2_13,
+    /// Our own: what RedisGears never told comes last.
+    Mainspring,
 }
 
 #[derive(Clone, Debug)]
@@ -272,6 +281,7 @@ impl Config {
     pub(crate) fn reply_compat(&self) -> ReplyCompat {
         match &self.settings[Key::ReplyCompat as usize] {
             Setting::Text(text) if text == "1.2.13" => ReplyCompat::V1_2_13,
+            Setting::Text(text) if text == "mainspring" => ReplyCompat::Mainspring,
             _ => ReplyCompat::V1_2_1,
         }
     }
@@ -342,12 +352,14 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_replies_is_chosen_among_two() {
+    fn the_layout_of_replies_is_chosen_among_three() {
         let mut config = Config::default();
         assert_eq!(config.reply_compat(), ReplyCompat::V1_2_1);
         assert!(config.set("ReplyCompat", "2.0").is_err());
         assert_eq!(config.set("replycompat", "1.2.13"), Ok("OK"));
         assert_eq!(config.reply_compat(), ReplyCompat::V1_2_13);
+        assert_eq!(config.set("replycompat", "mainspring"), Ok("OK"));
+        assert!(config.reply_compat() > ReplyCompat::V1_2_13);
     }
 
     #[test]

@@ -11,7 +11,9 @@
 //! 5. An event, a stream entry or RG.TRIGGER starts an execution of a registration (`registrations/dispatch`).
 //! 6. An execution ends in one place, whatever ended it (`execution/life`): statistics, replies, what is kept.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
 
 use resp::{Protocol, ReplyWriter};
 
@@ -19,11 +21,14 @@ use crate::calls::FunctionCall;
 use crate::config::Config;
 use crate::deadlines::Due;
 use crate::execution::{Execution, Status};
-use crate::host::{ClientId, EventInterest, Host};
+use crate::host::{ClientId, EventInterest, Host, RemovalInterest};
 use crate::identifier::{Identifiers, RegistrationNumber};
 use crate::inside::Insides;
 use crate::lease::Leases;
-use crate::registrations::{Causes, EventNames, Happening, Registrations, StreamSearch};
+use crate::profiling::Profiles;
+use crate::registrations::{
+    Causes, EventNames, Happening, Registrations, Statistics, StreamSearch,
+};
 use crate::requirements::Requirements;
 use crate::session::Sessions;
 use crate::worker::{ExecutionId, FromWorker, Token, WorkerId, Workers};
@@ -74,6 +79,9 @@ pub struct Engine {
     /// Calls that the host lets wait for their reply.
     pub(crate) waiting_calls: HashMap<(WorkerId, Token), Option<ExecutionId>>,
     pub(crate) causes: Causes,
+    /// How executions fared that no registration started.
+    pub(crate) runs: Statistics,
+    pub(crate) profiles: Profiles,
     /// The keyspace event that is being handed in.
     pub(crate) happening: Option<Happening>,
     pub(crate) event_names: EventNames,
@@ -82,6 +90,9 @@ pub struct Engine {
     /// Scratch for replies.
     pub(crate) wire: Vec<u8>,
     pub(crate) interest: EventInterest,
+    removal_interest: Vec<RemovalInterest>,
+    /// What removed keys held that functions still need takes so much.
+    pub(crate) removed_bytes: Rc<Cell<usize>>,
     /// The host minds some commands.
     watches_commands: bool,
     /// This process's name for RG.HELLO, once asked for.
@@ -110,11 +121,15 @@ impl Engine {
             calls: VecDeque::new(),
             waiting_calls: HashMap::new(),
             causes: Causes::default(),
+            runs: Statistics::default(),
+            profiles: Profiles::default(),
             happening: None,
             event_names: EventNames::default(),
             concerned: Vec::new(),
             wire: Vec::new(),
             interest: EventInterest::default(),
+            removal_interest: Vec::new(),
+            removed_bytes: Rc::default(),
             watches_commands: false,
             run_id: None,
             memory: Default::default(),
@@ -193,9 +208,15 @@ impl Engine {
                 let answer = self.requested_option(&key);
                 doors.workers.answer(worker, token, Ok(answer));
             }
+            FromWorker::ProfileReport { request, report } => {
+                self.profile_reported(doors, worker, request, report);
+            }
+            FromWorker::StepDurations { execution, step_us } => {
+                self.steps_measured(session, execution, step_us);
+            }
             FromWorker::Log { level, message } => {
-                let name = &self.sessions.by_number[&session].name;
-                doors.host.log(level, &format!("session {name}: GEARS: {message}"));
+                let session = &self.sessions.by_number[&session].name;
+                doors.host.log(level, &format!("GEARS: [{session}] {message}"));
             }
             FromWorker::Exited { reason } => {
                 self.worker_gone(doors, session, &reason.to_string());
@@ -213,6 +234,7 @@ impl Engine {
         self.config.set(name, value)?;
         // What runs already may have a limit from now on.
         self.watch_limits(doors);
+        self.tell_profiling(doors);
         Ok(())
     }
 
@@ -233,6 +255,7 @@ impl Engine {
             execution.waiting.retain(|waiting| waiting.client() != client);
         }
         self.insides.client_gone(client);
+        self.profiles.client_gone(client);
     }
 
     /// Whether `work` has something to do.
@@ -267,6 +290,11 @@ impl Engine {
         if interest != self.interest {
             self.interest = interest;
             doors.host.watch_events(interest);
+        }
+        let removals = self.registrations.removal_interest();
+        if removals != self.removal_interest {
+            doors.host.watch_removals(&removals);
+            self.removal_interest = removals;
         }
         let (hooked, caused) = self.registrations.watched_commands();
         if self.watches_commands || !hooked.is_empty() || !caused.is_empty() {

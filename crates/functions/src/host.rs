@@ -3,6 +3,9 @@
 //! A host lends itself for the length of one call and is never stored: that is why there is no ownership cycle and no
 //! lock between the engine and its server, be it our own or a Valkey that loaded us as a module.
 
+use std::borrow::Cow;
+
+use crate::registrations::Pattern;
 use crate::worker::{Token, WorkerId};
 
 /// The client a reply is owed to; the host's own number for it.
@@ -25,8 +28,18 @@ pub enum Value<'a> {
     String(&'a [u8]),
     List(&'a mut dyn Iterator<Item = &'a [u8]>),
     Hash(&'a mut dyn Iterator<Item = (&'a [u8], &'a [u8])>),
+    /// This one and the next two are shown of keys that go: see [`Remains`].
+    Set(&'a mut dyn Iterator<Item = Cow<'a, [u8]>>),
+    /// Members with their scores, in order.
+    SortedSet(&'a mut dyn Iterator<Item = (&'a [u8], f64)>),
+    Stream(&'a mut dyn Iterator<Item = StreamEntry<'a>>),
     /// A type that RedisGears gives no value for: "set", "zset", "module", "unknown" (streams).
     Opaque(&'static str),
+}
+
+pub struct StreamEntry<'a> {
+    pub id: String,
+    pub fields: Vec<(&'a [u8], &'a [u8])>,
 }
 
 /// How much of a key a reader wants; what it does not want is not read.
@@ -52,6 +65,11 @@ pub trait Host {
 
     /// Microseconds of a monotonic clock, for durations only.
     fn monotonic_us(&self) -> u64;
+
+    /// The same clock as of this turn of the loop, if the host keeps that: read for each of thousands of events.
+    fn turn_us(&self) -> u64 {
+        self.monotonic_us()
+    }
 
     /// Runs one command through the same door as any client's (database 0, no ACL) and appends its RESP2 reply.
     /// Commands that would block answer as they do inside MULTI.
@@ -82,7 +100,14 @@ pub trait Host {
     /// Which keyspace events the engine wants from now on; called whenever registrations change.
     fn watch_events(&mut self, interest: EventInterest);
 
-    /// The names of all keyspace events that there can be.
+    /// Whose removal the engine wants to know of from now on; called whenever that changes.
+    fn watch_removals(&mut self, wanted: &[RemovalInterest]);
+
+    /// Lends a key of database 0 as it would be told if it went now, and leaves no trace.
+    fn look(&mut self, key: &[u8], visit: &mut dyn FnMut(Option<&dyn Remains>));
+
+    /// The names of all keyspace events that there can be. Those of [`Removal`] are among them if the host can tell what
+    /// removed keys held.
     fn event_names(&self) -> Vec<&'static str>;
 
     /// `None`: there is no such command.
@@ -105,4 +130,58 @@ pub struct EventInterest {
     pub misses: bool,
     /// Only appends to streams (a subset of `keyspace`).
     pub streams: bool,
+}
+
+/// How a key goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// By a command.
+    Deleted,
+    Expired,
+    /// For want of memory.
+    Evicted,
+}
+
+impl Removal {
+    pub const ALL: [Removal; 3] = [Removal::Deleted, Removal::Expired, Removal::Evicted];
+
+    pub(crate) fn named(event: &str) -> Option<Removal> {
+        Removal::ALL.into_iter().find(|removal| removal.event() == event)
+    }
+
+    /// What registrations call it.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Removal::Deleted => "before_deleted",
+            Removal::Expired => "before_expired",
+            Removal::Evicted => "before_evicted",
+        }
+    }
+}
+
+/// Removals that a registration waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovalInterest {
+    pub removal: Removal,
+    pub keys: Pattern,
+    /// Its function runs inside the command: before it, where the host can foresee a deletion.
+    pub inside: bool,
+}
+
+/// What a key held when it went.
+pub trait Remains {
+    /// As KeysReader names types, but streams, which it calls unknown.
+    fn type_name(&self) -> &'static str;
+
+    /// Unlike [`Host::read`], this shows the value of any type. What is lost is shown as an opaque one.
+    fn show(&self, visit: &mut dyn FnMut(Value<'_>));
+
+    /// There was too much of it to be kept.
+    fn is_lost(&self) -> bool;
+
+    /// When the key would have expired, or has, in Unix milliseconds.
+    fn expires_at_ms(&self) -> Option<i64>;
+
+    /// What keeping it takes.
+    fn bytes(&self) -> usize;
 }

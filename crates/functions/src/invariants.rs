@@ -1,8 +1,9 @@
 //! Random plays: whatever clients and workers do, in whatever order, the books stay right.
 
+use crate::execution::{Execution, Input};
 use crate::host::ClientId;
 use crate::plan::{Argument, StepKind};
-use crate::registrations::{Mode, Trigger};
+use crate::registrations::{Announced, Mode, Trigger};
 use crate::testing::{Stage, plan, text};
 use crate::worker::{ExecutionId, ExitReason, FromWorker, FunctionId, Token, WorkerId};
 
@@ -88,7 +89,11 @@ impl Play {
     fn event(&mut self) {
         let event = ["set", "xadd", "keymiss"][self.dice.below(3) as usize];
         let key = ["k", "s"][self.dice.below(2) as usize];
-        let inside = self.stage.event_inside(event, key);
+        let inside = match self.dice.below(4) {
+            0 => self.stage.removed_inside(key, "old", Announced::ToNobody),
+            1 => self.stage.goes("key:000001"),
+            _ => self.stage.event_inside(event, key),
+        };
         for execution in inside {
             // The others of this event have their turn when this one is over.
             self.stage.begin(execution);
@@ -172,6 +177,10 @@ impl Play {
     fn register(&mut self, token: Token, function: FunctionId) -> FromWorker {
         let name = ["a", "b", "c"][self.dice.below(3) as usize];
         let (reader, kwargs) = match self.dice.below(4) {
+            0 if self.dice.below(2) == 0 => {
+                let events = Argument::List(vec![text("before_deleted"), text("set")]);
+                ("KeysReader", vec![("eventTypes".into(), events)])
+            }
             0 => ("KeysReader", vec![]),
             1 => {
                 let policy = ["continue", "abort", "retry"][self.dice.below(3) as usize];
@@ -258,6 +267,10 @@ impl Play {
         }
         assert_eq!(engine.queued, queued);
         assert!(queued <= 20);
+        let has_value = |execution: &Execution| matches!(execution.input, Input::Going(_));
+        let have_values = engine.executions.values().filter(|execution| has_value(execution));
+        let at_most = "old".len() * have_values.count();
+        assert!(engine.removed_bytes.get() <= at_most, "what nobody waits for is let go");
 
         for (number, session) in &engine.sessions.by_number {
             let unfinished = engine
@@ -308,6 +321,7 @@ impl Play {
         self.check_books();
         assert_eq!(self.owed, [0; 0], "a client waits for ever");
         assert!(self.stage.engine.sessions.by_number.is_empty());
+        assert_eq!(self.stage.engine.removed_bytes.get(), 0);
     }
 }
 

@@ -15,8 +15,10 @@ mod inside;
 #[cfg(test)]
 mod invariants;
 mod lease;
+mod metrics;
 mod operators;
 pub mod plan;
+mod profiling;
 mod readers;
 mod registrations;
 mod requests;
@@ -32,4 +34,4 @@ pub use engine::{Answer, Doors, Engine};
 pub use identifier::RegistrationNumber;
 pub use inside::Inside;
 pub use lease::Lease;
-pub use registrations::{CauseId, During, HookedCall};
+pub use registrations::{Announced, CauseId, During, HookedCall, Pattern};

@@ -11,7 +11,7 @@ use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
 use crate::registrations::{
     Accepted, CommandTrigger, Registration, Statistics, Trigger, accept, accept_run, causes,
-    doubts, hooks,
+    check_removals, doubts, hooks,
 };
 use crate::session::{Session, SessionNumber};
 use crate::worker::FunctionId;
@@ -80,8 +80,9 @@ impl Engine {
         {
             return Err(doubt.clone());
         }
-        for doubt in doubts {
-            doors.host.log(Level::Warning, &format!("GEARS: {doubt}"));
+        let session = &self.sessions.by_number[&number].name;
+        for doubt in &doubts {
+            doors.host.log(Level::Warning, &format!("GEARS: [{session}] {doubt}"));
         }
         let registration = Registration {
             session: number,
@@ -91,6 +92,7 @@ impl Engine {
             mode,
             trigger,
             statistics: Statistics::default(),
+            doubts,
             pending: VecDeque::new(),
             ready: false,
             in_flight: 0,
@@ -146,6 +148,7 @@ impl Engine {
                 )?;
             }
             Trigger::Keys(keys) => {
+                check_removals(doors.host, keys)?;
                 let prefix_is_empty = keys.pattern.text().is_empty();
                 for command in keys.commands.iter().flatten() {
                     causes::check_command(doors.host, command.as_bytes(), prefix_is_empty)?;

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::engine::{Answer, Doors, Engine};
-use crate::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projection, Value};
+use crate::host::{
+    ClientId, CommandFacts, EventInterest, Host, Level, Projection, Remains, Removal,
+    RemovalInterest, Value,
+};
 use crate::identifier::RegistrationNumber;
 use crate::inside::Inside;
 use crate::plan::{Argument, Plan, Step, StepKind};
-use crate::registrations::{During, HookedCall};
+use crate::registrations::{Announced, During, HookedCall};
 use crate::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Prepared, Preparing, RecordSink,
-    SessionSpec, Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, Farewell, FromWorker, FunctionId, Needs, Prepared, Preparing,
+    Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 /// Who sends the commands of a test, unless it says otherwise.
@@ -42,6 +45,8 @@ pub(crate) struct Data {
     pub(crate) replies: Vec<(u64, String)>,
     pub(crate) logs: Vec<String>,
     pub(crate) interest: EventInterest,
+    pub(crate) removals: Vec<RemovalInterest>,
+    pub(crate) tells_no_removals: bool,
     pub(crate) hooked: Vec<String>,
     pub(crate) caused: Vec<String>,
     pub(crate) cancelled: Vec<(WorkerId, Token)>,
@@ -107,8 +112,21 @@ impl Host for Data {
         self.interest = interest;
     }
 
+    fn watch_removals(&mut self, wanted: &[RemovalInterest]) {
+        self.removals = wanted.to_vec();
+    }
+
+    fn look(&mut self, key: &[u8], visit: &mut dyn FnMut(Option<&dyn Remains>)) {
+        let text = self.keys.get(key).map(|value| Text(value.clone()));
+        visit(text.as_ref().map(|text| text as &dyn Remains));
+    }
+
     fn event_names(&self) -> Vec<&'static str> {
-        vec!["del", "expired", "hset", "keymiss", "set"]
+        let mut names = vec!["del", "expired", "hset", "keymiss", "set"];
+        if !self.tells_no_removals {
+            names.extend(Removal::ALL.map(Removal::event));
+        }
+        names
     }
 
     fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {
@@ -130,6 +148,31 @@ impl Host for Data {
 
     fn cancel_call(&mut self, worker: WorkerId, token: Token) {
         self.cancelled.push((worker, token));
+    }
+}
+
+/// A string that a key held.
+struct Text(Vec<u8>);
+
+impl Remains for Text {
+    fn type_name(&self) -> &'static str {
+        "string"
+    }
+
+    fn show(&self, visit: &mut dyn FnMut(Value<'_>)) {
+        visit(Value::String(&self.0));
+    }
+
+    fn is_lost(&self) -> bool {
+        false
+    }
+
+    fn expires_at_ms(&self) -> Option<i64> {
+        None
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -270,12 +313,20 @@ impl Workers for Cast {
         self.sent.push(format!("forget w{} f{}", worker.0, function.0));
     }
 
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>) {
+        self.sent.push(format!("profile w{} {what:?}", worker.0));
+    }
+
     fn kill(&mut self, worker: WorkerId) {
         self.sent.push(format!("kill w{}", worker.0));
     }
 
     fn usage(&self, _: WorkerId) -> Option<Usage> {
         Some(Usage { pid: 1, rss_bytes: 1000, cpu_us: 0 })
+    }
+
+    fn private_bytes(&self, _: WorkerId) -> Option<u64> {
+        Some(900)
     }
 }
 
@@ -317,6 +368,15 @@ impl RecordSink for Records {
             text.push_str(&format!("({event})"));
         }
         self.put(text);
+    }
+
+    fn removed(&mut self, key: &[u8], value: Option<Value<'_>>, farewell: Farewell) {
+        self.key(key, value, Some(farewell.event));
+        if farewell.truncated
+            && let Some(text) = self.texts.last_mut()
+        {
+            text.push_str(" truncated");
+        }
     }
 
     fn bare_key(&mut self, key: &[u8]) {
@@ -472,6 +532,39 @@ impl Stage {
         let during = During { cause: None, may_suspend: true };
         let inside =
             self.act(|engine, doors| engine.key_event(doors, event, key.as_bytes(), during));
+        inside.into_iter().map(|id| id.0).collect()
+    }
+
+    /// A key that is gone.
+    pub(crate) fn removed(&mut self, removal: Removal, key: &str, value: &str) {
+        let remains = Box::new(Text(value.into()));
+        let during = During { cause: None, may_suspend: true };
+        let (key, nobody) = (key.as_bytes(), Announced::ToNobody);
+        let inside = self
+            .act(|engine, doors| engine.key_removed(doors, removal, key, remains, nobody, during));
+        assert!(inside.is_empty(), "it is to run inside the command: see `removed_inside`");
+    }
+
+    /// A key that a command has deleted: which functions run inside it.
+    pub(crate) fn removed_inside(
+        &mut self,
+        key: &str,
+        value: &str,
+        announced: Announced,
+    ) -> Vec<u64> {
+        let remains = Box::new(Text(value.into()));
+        let during = During { cause: None, may_suspend: true };
+        let (deleted, key) = (Removal::Deleted, key.as_bytes());
+        let inside = self.act(|engine, doors| {
+            engine.key_removed(doors, deleted, key, remains, announced, during)
+        });
+        inside.into_iter().map(|id| id.0).collect()
+    }
+
+    /// A key that a command is about to delete: which functions run before.
+    pub(crate) fn goes(&mut self, key: &str) -> Vec<u64> {
+        let during = During { cause: None, may_suspend: true };
+        let inside = self.act(|engine, doors| engine.key_goes(doors, key.as_bytes(), during));
         inside.into_iter().map(|id| id.0).collect()
     }
 

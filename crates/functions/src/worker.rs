@@ -40,6 +40,8 @@ pub struct SessionSpec {
 pub trait RecordSink {
     /// A KeysReader record. `value`: `None` when the reader was told not to read values.
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>);
+    /// The same for a key that goes.
+    fn removed(&mut self, key: &[u8], value: Option<Value<'_>>, farewell: Farewell);
     /// A bare key (KeysOnlyReader).
     fn bare_key(&mut self, key: &[u8]);
     /// A StreamReader record; fields in order.
@@ -57,6 +59,16 @@ pub trait RecordSink {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// What a record says of a key that goes, beside what it held.
+#[derive(Clone, Copy, Debug)]
+pub struct Farewell {
+    pub event: &'static str,
+    /// When it would have expired, or has, in Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    /// It held something, but too much to be kept.
+    pub truncated: bool,
 }
 
 /// What a script needs before it can run.
@@ -178,11 +190,20 @@ pub trait Workers {
     /// Tells the session that a function is not needed any more.
     fn forget(&mut self, worker: WorkerId, function: FunctionId);
 
+    /// Tells a session what to do about measuring its callbacks.
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>);
+
     /// Ends a session: its process gets SIGKILL and is reaped. Idempotent.
     fn kill(&mut self, worker: WorkerId);
 
     /// Process figures for INFO and statistics; `None` once the process is gone.
     fn usage(&self, worker: WorkerId) -> Option<Usage>;
+
+    /// The memory that ends with a worker's process: what it shares with others not counted. Asking takes the kernel a while;
+    /// `None` once the process is gone, or where the kernel does not tell.
+    fn private_bytes(&self, _worker: WorkerId) -> Option<u64> {
+        None
+    }
 
     /// The figures of all processes together, those that wait for a session included.
     fn usage_total(&self) -> Usage {
@@ -196,6 +217,20 @@ pub enum Source {
     Fed,
     /// The function's own reader callback, in the worker.
     Callback,
+}
+
+/// What a session does about measuring its callbacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profiling<'a> {
+    On,
+    Off,
+    /// Forgets what was measured.
+    Reset,
+    /// To be answered with [`FromWorker::ProfileReport`]; `order` as Python's `pstats` names it.
+    Report {
+        request: u64,
+        order: Option<&'a str>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -291,6 +326,16 @@ pub enum FromWorker {
         token: Token,
         key: String,
     },
+    /// What [`Profiling::Report`] asked for.
+    ProfileReport {
+        request: u64,
+        report: Result<String, String>,
+    },
+    /// What the callbacks of an execution's steps took, from the first step in the worker to the last. Comes before its end.
+    StepDurations {
+        execution: ExecutionId,
+        step_us: Vec<u64>,
+    },
     Log {
         level: Level,
         message: String,
@@ -301,6 +346,33 @@ pub enum FromWorker {
     Exited {
         reason: ExitReason,
     },
+}
+
+impl FromWorker {
+    /// By which the answer to this message is named, if the worker wants one.
+    pub fn token(&self) -> Option<Token> {
+        match self {
+            FromWorker::Run { token, .. }
+            | FromWorker::Register { token, .. }
+            | FromWorker::Execute { token, .. }
+            | FromWorker::CallNext { token, .. }
+            | FromWorker::GetCommand { token, .. }
+            | FromWorker::OverrideReply { token, .. }
+            | FromWorker::TimeEvent { token, .. }
+            | FromWorker::AtomicBegin { token, .. }
+            | FromWorker::AtomicEnd { token, .. }
+            | FromWorker::ConfigGet { token, .. } => Some(*token),
+            FromWorker::ScriptDone { .. }
+            | FromWorker::Loaded { .. }
+            | FromWorker::Progress { .. }
+            | FromWorker::Suspended { .. }
+            | FromWorker::Log { .. }
+            | FromWorker::ProfileReport { .. }
+            | FromWorker::StepDurations { .. }
+            | FromWorker::Prepared(_)
+            | FromWorker::Exited { .. } => None,
+        }
+    }
 }
 
 /// Why a worker process ended, said so that a caller understands it.

@@ -1,5 +1,7 @@
 use std::ops::{BitOr, BitOrAssign};
 
+use crate::removal::Removed;
+
 /// The classes of notify-keyspace-events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventClass(u16);
@@ -97,11 +99,13 @@ impl<T: Into<Interest>> BitOrAssign<T> for Interest {
 }
 
 /// What happened to a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Event {
     pub kind: EventKind,
     pub db: usize,
     pub key: Box<[u8]>,
+    /// What the key held, if this is its removal and somebody wants to know: see [`crate::WantedRemoval`].
+    pub removed: Option<Box<Removed>>,
 }
 
 /// The name of an event, and the class it belongs to.

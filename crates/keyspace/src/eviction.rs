@@ -185,8 +185,9 @@ impl Keyspace {
         let key = entry.as_ref().key();
         self.statistics.evicted_keys += 1;
         self.watches.touch(db, key);
-        self.record(EventKind::EVICTED, db, key);
-        self.discard(entry);
+        if let Some(entry) = self.record_removal(EventKind::EVICTED, db, entry) {
+            self.discard(entry);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::expiry::{ExpiryCycle, has_passed};
 use crate::key_hash::{KeyHash, Seeded};
 use crate::lazy::{Garbage, Sink};
 use crate::random::Random;
+use crate::removal::{Removals, Removed, WantedRemoval};
 use crate::statistics::{DatabaseStatistics, Statistics};
 use crate::store::Store;
 use crate::table::Place;
@@ -31,6 +32,7 @@ pub struct Keyspace {
     pub(crate) dirty: u64,
     interest: Interest,
     events: Vec<Event>,
+    pub(crate) removals: Removals,
     pub(crate) watches: Watches,
     pub(crate) awaited: Awaited,
     pub(crate) random: Random,
@@ -54,6 +56,7 @@ impl Keyspace {
             dirty: 0,
             interest: Interest::EMPTY,
             events: Vec::new(),
+            removals: Removals::default(),
             watches: Watches::new(options.databases),
             awaited: Awaited::new(options.databases),
             random: Random::new(options.seed),
@@ -210,8 +213,41 @@ impl Keyspace {
     #[inline]
     pub(crate) fn record(&mut self, kind: EventKind, db: usize, key: &[u8]) {
         if self.interest.contains(kind.class) {
-            self.events.push(Event { kind, db, key: key.into() });
+            self.events.push(Event { kind, db, key: key.into(), removed: None });
         }
+    }
+
+    /// Whose removal brings along what the key held; the others cost a look at whether there are any.
+    pub fn want_removed(&mut self, wanted: Vec<WantedRemoval>) {
+        self.removals.want(wanted);
+    }
+
+    /// An event that an entry has gone with. Gives the entry back, unless somebody wants it.
+    #[inline]
+    pub(crate) fn record_removal(
+        &mut self,
+        kind: EventKind,
+        db: usize,
+        entry: Entry,
+    ) -> Option<Entry> {
+        let key = entry.as_ref().key();
+        if !self.removals.are_wanted() || !self.removals.want_one(kind, db, key) {
+            self.record(kind, db, key);
+            return Some(entry);
+        }
+        let key = key.into();
+        self.record_removed(kind, db, key, Removed::new(entry));
+        None
+    }
+
+    pub(crate) fn record_removed(
+        &mut self,
+        kind: EventKind,
+        db: usize,
+        key: Box<[u8]>,
+        removed: Removed,
+    ) {
+        self.events.push(Event { kind, db, key, removed: Some(Box::new(removed)) });
     }
 }
 
@@ -280,8 +316,9 @@ impl Keyspace {
         let key = entry.as_ref().key();
         self.statistics.expired_keys += 1;
         self.watches.touch(db, key);
-        self.record(EventKind::EXPIRED, db, key);
-        self.discard(entry);
+        if let Some(entry) = self.record_removal(EventKind::EXPIRED, db, entry) {
+            self.discard(entry);
+        }
     }
 
     /// Drops an entry, elsewhere if that takes long.

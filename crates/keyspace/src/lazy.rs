@@ -1,6 +1,7 @@
 //! The keyspace has no thread. What is large is handed to its owner, who may drop it on a side thread.
 
 use crate::entry::Entry;
+use crate::removal::Removed;
 use crate::store::Store;
 use crate::value::ValueRef;
 
@@ -31,6 +32,11 @@ impl Garbage {
             }
             _ => None,
         }
+    }
+
+    /// What somebody wanted to know of a removal, and does not need any more. `None` if dropping it was quick.
+    pub fn of_removed(removed: Removed) -> Option<Garbage> {
+        Garbage::of_entry(removed.into_entry()?)
     }
 
     pub(crate) fn of_store(store: Store) -> Option<Garbage> {

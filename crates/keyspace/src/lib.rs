@@ -16,6 +16,7 @@ mod key_hash;
 mod keyspace;
 mod lazy;
 mod random;
+mod removal;
 mod scan;
 mod segment;
 mod statistics;
@@ -32,6 +33,7 @@ pub use expiry::Expiry;
 pub use keyspace::{Keyspace, Options};
 pub use lazy::{Garbage, Sink};
 pub use random::Random;
+pub use removal::{Removed, WantedKeys, WantedRemoval};
 pub use statistics::{DatabaseStatistics, Statistics};
 pub use value::{
     Decimal, Hash, Limits, List, Object, Set, SortedSet, Stream, StringRef, Type, Value, ValueRef,

@@ -183,6 +183,67 @@ fn a_fault_at_a_stream_s_batch_is_counted_and_the_stream_goes_on() {
     });
 }
 
+#[test]
+fn a_fault_at_a_removal_is_counted_and_the_next_one_is_handled_again() {
+    every_fault(|_, client, fault, index| {
+        let register = format!(
+            "GB().map(lambda r: execute('SET', 'seen:{index}', subject(r['value']))).register('k{index}', eventTypes=['before_deleted'])"
+        );
+        assert_eq!(say(client, &["RG.PYEXECUTE", &script(fault, &register)]), "OK");
+        let key = format!("k{index}");
+        say(client, &["SET", &key, "bad"]);
+        assert_eq!(say(client, &["DEL", &key]), "(integer) 1");
+        eventually("the fault is told", || figures(client, &key).contains(fault.named));
+        say(client, &["SET", &key, "good"]);
+        assert_eq!(say(client, &["DEL", &key]), "(integer) 1");
+        let seen = format!("seen:{index}");
+        eventually("the removal is handled", || say(client, &["GET", &seen]) == "\"fine\"");
+        unregister_all_but_the_bystander(client);
+    });
+}
+
+#[test]
+fn a_key_goes_whatever_a_function_does_before() {
+    const ATOMIC_MAX: Duration = Duration::from_millis(300);
+    // A thread that sleeps does not hear that it is to stop; the process is killed then.
+    const GRACE: Duration = Duration::from_secs(1);
+    let stand = Stand::with_wait_max(
+        ATOMIC_MAX + GRACE + stand::PING_WAIT_MAX,
+        &["--atomic-max-ms", &ATOMIC_MAX.as_millis().to_string()],
+    );
+    let mut client = stand.client();
+    for (index, (code, named)) in [
+        ("os.kill(os.getpid(), 9)", "worker was ended by SIGKILL"),
+        ("os._exit(1)", "worker exited with code 1"),
+        ("ctypes.string_at(0)", "SIGSEGV"),
+        ("exec('while True: pass')", "atomic-max-ms (300)"),
+        ("time.sleep(10)", "atomic-max-ms (300)"),
+        ("1 / 0", "ZeroDivisionError"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("k{index}");
+        let body = format!(
+            "
+import os, ctypes, time
+def look(r):
+    execute('SET', 'seen', r['key'] + execute('GET', r['key']))
+    {code}
+GB().foreach(look).register('{key}', eventTypes=['before_deleted', 'before_expired'], mode='sync')"
+        );
+        assert_eq!(say(&mut client, &["RG.PYEXECUTE", &body]), "OK");
+        say(&mut client, &["SET", &key, "!"]);
+        assert_eq!(say(&mut client, &["DEL", &key]), "(integer) 1", "{code}");
+        assert_eq!(say(&mut client, &["GET", "seen"]), format!("\"{key}!\""));
+        assert!(figures(&mut client, &key).contains(named), "{}", figures(&mut client, &key));
+        // The session may be back by now, or not yet.
+        say(&mut client, &["SET", &key, "!", "PX", "1"]);
+        eventually("it expires", || say(&mut client, &["EXISTS", &key]) == "(integer) 0");
+    }
+    stand.finish();
+}
+
 /// The dump of the registration with this prefix.
 fn figures(client: &mut Client, prefix: &str) -> String {
     let dump = say(client, &["RG.DUMPREGISTRATIONS"]);

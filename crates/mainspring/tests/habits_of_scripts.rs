@@ -126,7 +126,7 @@ GB('CommandReader').map(lambda args: speak('sync')).register(trigger='speak_sync
         for kind in [
             "print",
             "stderr",
-            "WARNING:root:logging",
+            "logging",
             "UserWarning: warnings",
             "descriptor 1",
             "descriptor 2",
@@ -137,11 +137,10 @@ GB('CommandReader').map(lambda args: speak('sync')).register(trigger='speak_sync
             "log",
         ] {
             let what = format!("{kind} in {place}");
-            let is_line =
-                |line: &str| line.contains(" * session talker: GEARS: ") && line.ends_with(&what);
+            let is_line = |line: &str| line.contains(" GEARS: [talker] ") && line.ends_with(&what);
             eventually(&what, || stand.server.log().lines().any(is_line));
         }
-        let loud = format!(" # session talker: GEARS: loud in {place}\n");
+        let loud = format!(" # GEARS: [talker] loud in {place}\n");
         eventually("a warning", || stand.server.log().contains(&loud));
     }
     stand.finish();

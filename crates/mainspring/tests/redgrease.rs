@@ -59,6 +59,12 @@ fn a_directory_of_scripts_is_kept_registered() {
     run("watch.py");
 }
 
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn the_list_of_registrations_is_understood_with_doubts_in_it() {
+    run("registrations.py");
+}
+
 /// Runs a program of tests/redgrease against a server that has nothing installed, with wheels and no network needed.
 fn run(program: &str) {
     let environment = Path::new(env!("CARGO_BIN_EXE_mainspring")).parent().expect("a directory");

@@ -10,6 +10,7 @@ mod intset;
 mod length;
 mod listpack;
 mod lzf;
+mod packed;
 mod payload;
 mod sink;
 pub mod snapshot;

@@ -9,63 +9,20 @@
 use keyspace::StringRef;
 
 use crate::error::Malformed;
+use crate::packed::{self, COUNT_UNKNOWN, END, Format, integer, sign_extend, string};
 
 const HEADER: usize = 6;
-const END: u8 = 0xff;
-/// Stands for all that does not fit.
-const COUNT_UNKNOWN: u16 = u16::MAX;
 
-const WRONG: Malformed = Malformed("a listpack is damaged");
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Listpack;
 
-/// The items, each as it is reached. After what is wrong nothing comes.
-#[derive(Clone, Debug)]
-pub(crate) struct Items<'a> {
-    rest: &'a [u8],
-    /// How many are to come, if that is known.
-    left: Option<u16>,
-}
+pub(crate) type Items<'a> = packed::Items<'a, Listpack>;
 
-pub(crate) fn read(bytes: &[u8]) -> Result<Items<'_>, Malformed> {
-    let (header, content) = bytes.split_first_chunk::<HEADER>().ok_or(WRONG)?;
-    let [a, b, c, d, e, f] = *header;
-    let (Some((&END, items)), true) =
-        (content.split_last(), u32::from_le_bytes([a, b, c, d]) as usize == bytes.len())
-    else {
-        return Err(WRONG);
-    };
-    let count = u16::from_le_bytes([e, f]);
-    Ok(Items { rest: items, left: (count != COUNT_UNKNOWN).then_some(count) })
-}
+impl Format for Listpack {
+    const HEADER: usize = HEADER;
+    const WRONG: Malformed = Malformed("a listpack is damaged");
 
-impl<'a> Iterator for Items<'a> {
-    type Item = Result<StringRef<'a>, Malformed>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            let is_short = self.left.is_some_and(|left| left > 0);
-            self.left = None;
-            return is_short.then_some(Err(WRONG));
-        }
-        let item = self.take_item();
-        if item.is_none() {
-            *self = Items { rest: &[], left: None };
-        }
-        Some(item.ok_or(WRONG))
-    }
-}
-
-impl<'a> Items<'a> {
-    /// The next item, which must be there.
-    pub(crate) fn item(&mut self) -> Result<StringRef<'a>, Malformed> {
-        self.next().unwrap_or(Err(WRONG))
-    }
-
-    pub(crate) fn integer(&mut self) -> Result<i64, Malformed> {
-        self.item()?.as_int().ok_or(WRONG)
-    }
-
-    fn take_item(&mut self) -> Option<StringRef<'a>> {
-        let all = self.rest;
+    fn take<'a>(&mut self, all: &'a [u8]) -> Option<(StringRef<'a>, &'a [u8])> {
         let (first, tail) = all.split_first()?;
         let low = usize::from(*first);
         let (item, tail) = match first {
@@ -92,30 +49,8 @@ impl<'a> Items<'a> {
             _ => return None,
         };
         let (back, back_size) = back_length(all.len() - tail.len());
-        let tail = tail.strip_prefix(&back[..back_size])?;
-        self.rest = tail;
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(1)?;
-        }
-        Some(item)
+        Some((item, tail.strip_prefix(&back[..back_size])?))
     }
-}
-
-fn string(tail: &[u8], len: usize) -> Option<(StringRef<'_>, &[u8])> {
-    let (bytes, tail) = tail.split_at_checked(len)?;
-    Some((StringRef::Bytes(bytes), tail))
-}
-
-fn integer(tail: &[u8], width: usize) -> Option<(StringRef<'static>, &[u8])> {
-    let (bytes, tail) = tail.split_at_checked(width)?;
-    let mut word = [0; 8];
-    word[..width].copy_from_slice(bytes);
-    Some((StringRef::Int(sign_extend(u64::from_le_bytes(word), 8 * width as u32)), tail))
-}
-
-pub(crate) fn sign_extend(raw: u64, bits: u32) -> i64 {
-    let unused = 64 - bits;
-    (raw << unused).cast_signed() >> unused
 }
 
 /// The length of an item, to be read from behind: seven bits a byte, all but the first marked.
@@ -226,7 +161,8 @@ mod tests {
         let mut builder = Builder::default();
         items.iter().for_each(|item| builder.push(item));
         let bytes = builder.finish();
-        let back: Vec<Vec<u8>> = read(&bytes).unwrap().map(|item| item.unwrap().to_vec()).collect();
+        let back: Vec<Vec<u8>> =
+            Items::read(&bytes).unwrap().map(|item| item.unwrap().to_vec()).collect();
         assert!(back == items);
     }
 
@@ -256,21 +192,21 @@ mod tests {
         [&b"abc"[..], b"1000", b"70000", &[b'z'; 100]].iter().for_each(|item| builder.push(item));
         let bytes = builder.finish();
         for cut in 0..bytes.len() {
-            assert!(read(&bytes[..cut]).is_err());
+            assert!(Items::read(&bytes[..cut]).is_err());
         }
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 1 << bit;
-                let Ok(items) = read(&damaged) else { continue };
+                let Ok(items) = Items::read(&damaged) else { continue };
                 // It may say something else, but it ends.
                 assert!(items.take(1_000).count() < 1_000);
             }
         }
         let mut short = bytes.clone();
         short[4] += 1;
-        assert!(read(&short).unwrap().any(|item| item.is_err()));
+        assert!(Items::read(&short).unwrap().any(|item| item.is_err()));
         short[4] -= 2;
-        assert!(read(&short).unwrap().any(|item| item.is_err()));
+        assert!(Items::read(&short).unwrap().any(|item| item.is_err()));
     }
 }

@@ -9,57 +9,24 @@
 use keyspace::StringRef;
 
 use crate::error::Malformed;
-use crate::listpack::sign_extend;
+use crate::packed::{self, END, Format, integer, string};
 
-const HEADER: usize = 10;
-const END: u8 = 0xff;
-const COUNT_UNKNOWN: u16 = u16::MAX;
 /// Announces a length of four bytes.
 const LONG_BEFORE: u8 = 0xfe;
 
-const WRONG: Malformed = Malformed("a ziplist is damaged");
-
-/// The items, each as it is reached. After what is wrong nothing comes.
-#[derive(Clone, Debug)]
-pub(crate) struct Items<'a> {
-    rest: &'a [u8],
-    left: Option<u16>,
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ziplist {
     /// The length of the item before.
     before: usize,
 }
 
-pub(crate) fn read(bytes: &[u8]) -> Result<Items<'_>, Malformed> {
-    let (header, content) = bytes.split_first_chunk::<HEADER>().ok_or(WRONG)?;
-    let [a, b, c, d, _, _, _, _, e, f] = *header;
-    let (Some((&END, items)), true) =
-        (content.split_last(), u32::from_le_bytes([a, b, c, d]) as usize == bytes.len())
-    else {
-        return Err(WRONG);
-    };
-    let count = u16::from_le_bytes([e, f]);
-    Ok(Items { rest: items, left: (count != COUNT_UNKNOWN).then_some(count), before: 0 })
-}
+pub(crate) type Items<'a> = packed::Items<'a, Ziplist>;
 
-impl<'a> Iterator for Items<'a> {
-    type Item = Result<StringRef<'a>, Malformed>;
+impl Format for Ziplist {
+    const HEADER: usize = 10;
+    const WRONG: Malformed = Malformed("a ziplist is damaged");
 
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            let is_short = self.left.is_some_and(|left| left > 0);
-            self.left = None;
-            return is_short.then_some(Err(WRONG));
-        }
-        let item = self.take_item();
-        if item.is_none() {
-            *self = Items { rest: &[], left: None, before: 0 };
-        }
-        Some(item.ok_or(WRONG))
-    }
-}
-
-impl<'a> Items<'a> {
-    fn take_item(&mut self) -> Option<StringRef<'a>> {
-        let all = self.rest;
+    fn take<'a>(&mut self, all: &'a [u8]) -> Option<(StringRef<'a>, &'a [u8])> {
         let (before, tail) = match all.split_first()? {
             (&LONG_BEFORE, tail) => {
                 let (len, tail) = tail.split_first_chunk()?;
@@ -92,29 +59,15 @@ impl<'a> Items<'a> {
             _ => return None,
         };
         self.before = all.len() - tail.len();
-        self.rest = tail;
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(1)?;
-        }
-        Some(item)
+        Some((item, tail))
     }
-}
-
-fn string(tail: &[u8], len: usize) -> Option<(StringRef<'_>, &[u8])> {
-    let (bytes, tail) = tail.split_at_checked(len)?;
-    Some((StringRef::Bytes(bytes), tail))
-}
-
-fn integer(tail: &[u8], width: usize) -> Option<(StringRef<'static>, &[u8])> {
-    let (bytes, tail) = tail.split_at_checked(width)?;
-    let mut word = [0; 8];
-    word[..width].copy_from_slice(bytes);
-    Some((StringRef::Int(sign_extend(u64::from_le_bytes(word), 8 * width as u32)), tail))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HEADER: usize = Ziplist::HEADER;
 
     /// A ziplist around items that are encoded already, without the length of the one before.
     fn ziplist(items: &[&[u8]]) -> Vec<u8> {
@@ -156,7 +109,7 @@ mod tests {
             b"\xfd",
         ]);
         let items: Vec<Vec<u8>> =
-            read(&bytes).unwrap().map(|item| item.unwrap().to_vec()).collect();
+            Items::read(&bytes).unwrap().map(|item| item.unwrap().to_vec()).collect();
         assert_eq!(items[0], b"abc");
         assert_eq!(items[1], vec![b'x'; 300]);
         let integers: Vec<_> =
@@ -169,13 +122,13 @@ mod tests {
     fn damage_is_noticed() {
         let bytes = ziplist(&[b"\x03abc", b"\xc0\x00\x80"]);
         for cut in 0..bytes.len() {
-            assert!(read(&bytes[..cut]).is_err());
+            assert!(Items::read(&bytes[..cut]).is_err());
         }
         for at in HEADER..bytes.len() - 1 {
             let mut damaged = bytes.clone();
             damaged[at] = 0xff;
-            assert!(read(&damaged).is_ok_and(|items| items.take(100).count() < 100));
+            assert!(Items::read(&damaged).is_ok_and(|items| items.take(100).count() < 100));
         }
-        assert!(read(&ziplist(&[b"\xff"])).unwrap().any(|item| item.is_err()));
+        assert!(Items::read(&ziplist(&[b"\xff"])).unwrap().any(|item| item.is_err()));
     }
 }

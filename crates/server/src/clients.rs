@@ -113,6 +113,11 @@ impl Clients {
         }
     }
 
+    /// Whether the turn that ends has left something for the next one.
+    pub(crate) fn have_unfinished(&self) -> bool {
+        !(self.with_output.is_empty() && self.resumed.is_empty() && self.condemned.is_empty())
+    }
+
     pub(crate) fn resume(&mut self, slot: Slot) {
         self.resumed.push(slot);
     }

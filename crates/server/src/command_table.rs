@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) hooked: bool,
     /// Functions wait for its events.
     pub(crate) caused: bool,
+    /// Functions run before it deletes keys.
+    pub(crate) foretold: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,6 +132,13 @@ impl CommandTable {
             let name = name.split_once('|').map_or(name, |(container, _)| container);
             entry.hooked = hooked.contains(&name);
             entry.caused = caused.contains(&name);
+        }
+    }
+
+    /// Which commands functions want to be told of beforehand.
+    pub(crate) fn foretell(&mut self, foretold: &[&str]) {
+        for entry in &mut self.entries {
+            entry.foretold = foretold.contains(&entry.spec.name);
         }
     }
 
@@ -233,6 +242,7 @@ impl Entry {
             statistics: CommandStatistics::default(),
             hooked: false,
             caused: false,
+            foretold: false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use command_spec::{Args, Flags, Group};
 use commands::{Halt, Wait};
+use functions::Announced;
 use resp::ReplyWriter;
 
 use crate::blocking::{self, Blocked};
@@ -176,7 +177,7 @@ pub(crate) fn call(
     out: &mut Vec<u8>,
 ) -> Outcome {
     let found = state.table.entry(entry);
-    if found.hooked || found.caused {
+    if found.hooked || found.caused || found.foretold {
         return crate::hooks::call(state, slot, entry, request, out);
     }
     call_itself(state, slot, entry, request, out)
@@ -359,8 +360,16 @@ fn wait_or_answer(
 /// Tells events to subscribers and to the function engine, in the order in which they happened.
 pub(crate) fn tell_events(state: &mut State) {
     let mut events = std::mem::take(&mut state.events);
+    let announced = std::mem::take(&mut state.gears.announced);
     state.keyspace.take_events(&mut events);
-    for event in events.drain(..) {
+    for mut event in events.drain(..) {
+        if let Some(removed) = event.removed.take() {
+            let announced = match announced.contains(&event.key) {
+                true => Announced::ToThoseInside,
+                false => Announced::ToNobody,
+            };
+            crate::gears::key_removed(state, event.kind, &event.key, removed, announced);
+        }
         state.notifications.publish(&event, &state.pubsub, &mut state.clients);
         if event.db == 0 {
             crate::gears::key_event(state, event.kind.name, &event.key);

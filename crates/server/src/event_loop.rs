@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::thread;
 use std::time::Duration;
 
 use mio::event::Source;
@@ -39,6 +40,10 @@ const WAITING_INPUT_BYTES_MAX: usize = 64 << 10;
 const COMMANDS_BUDGET_US: u64 = 5000;
 /// What the function engine may take of a turn before clients are served again.
 const FUNCTIONS_BUDGET_US: u64 = 500;
+/// Looks into mailboxes for one question to the kernel.
+const LOOKS: usize = 8;
+/// So many turns for mail at most come between two questions to the kernel.
+const MAIL_TURNS_MAX: usize = 16;
 const CRON_INTERVAL_MS: i64 = 100;
 /// Entries that one step of active expiry looks at, and how long it may go on within one turn.
 const EXPIRY_STEP: usize = 2000;
@@ -71,6 +76,8 @@ pub struct Server {
     expiry_is_behind: bool,
     eviction_is_behind: bool,
     spin: Spin,
+    /// Counts turns that began with mail, up to [`MAIL_TURNS_MAX`].
+    mail_turns: usize,
 }
 
 impl Server {
@@ -121,6 +128,7 @@ impl Server {
             expiry_is_behind: false,
             eviction_is_behind: false,
             spin: Spin::new(),
+            mail_turns: 0,
         };
         server.watch_listeners()?;
         if !pidfile.is_empty() {
@@ -215,6 +223,7 @@ impl Server {
             }
         }
 
+        self.look();
         self.read();
         self.execute();
         self.functions();
@@ -229,6 +238,7 @@ impl Server {
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        events.clear();
         let patience = self.patience();
         let poll = &mut self.poll;
         let mut wait = |patience| match poll.poll(events, Some(patience)) {
@@ -238,17 +248,44 @@ impl Server {
             }
             result => result.map(|()| !events.is_empty()),
         };
-        // A function that has its answer mostly asks for the next thing, or ends, at once.
-        let expects_worker = std::mem::take(&mut self.state.gears.has_answered);
-        if patience.is_zero() || !expects_worker || !self.spin.look(|| wait(Duration::ZERO))? {
+        // A function that has what it waited for mostly asks for the next thing, or ends, at once.
+        let expects_worker = std::mem::take(&mut self.state.gears.expects_worker);
+        if patience.is_zero() {
             wait(patience)?;
+            return Ok(());
         }
-        Ok(())
+        let state = &mut self.state;
+        if expects_worker {
+            // However quickly functions call: the sockets are not forgotten.
+            self.mail_turns = (self.mail_turns + 1) % MAIL_TURNS_MAX;
+            if self.mail_turns == 0 && wait(Duration::ZERO)? {
+                return Ok(());
+            }
+            let mut is_there = || Ok(has_mail_soon(state) || wait(Duration::ZERO)?);
+            if self.spin.look::<io::Error>(&mut is_there)? {
+                return Ok(());
+            }
+        }
+        let may_sleep = crate::gears::fall_asleep(state);
+        let waited = wait(if may_sleep { patience } else { Duration::ZERO });
+        crate::gears::wake_up(state);
+        waited.map(drop)
+    }
+
+    /// Between two connections: a function that waits for its call's reply waits no longer than they take.
+    fn look(&mut self) {
+        crate::gears::look(&mut self.state);
     }
 
     /// How long the loop may sleep.
     fn patience(&self) -> Duration {
-        if !self.readable.is_empty() || !self.runnable.is_empty() || self.state.gears.has_work() {
+        let state = &self.state;
+        if !self.readable.is_empty()
+            || !self.runnable.is_empty()
+            || state.gears.has_work()
+            || state.clients.have_unfinished()
+            || state.keyspace.has_ready_keys()
+        {
             return Duration::ZERO;
         }
         let now_ms = self.state.clock.unix_ms();
@@ -359,6 +396,7 @@ impl Server {
 
     fn read(&mut self) {
         for slot in std::mem::take(&mut self.readable) {
+            self.look();
             let Some(Some(connection)) = self.connections.get_mut(slot) else { continue };
             let client = &mut self.state.clients[slot];
             let held_up = client.is_waiting()
@@ -455,6 +493,7 @@ impl Server {
             }
             for (slot, count) in &window {
                 let went_on = self.execute_requests(*slot, *count);
+                self.look();
                 // A connection that was held up is left for later; its window was the last piece of it.
                 if !went_on && runnable.get(index) == Some(slot) {
                     index += 1;
@@ -607,6 +646,15 @@ impl Server {
     }
 }
 
+/// Looking into memory costs less than asking the kernel: it is done that much more often. And the function may be
+/// waiting for this very processor.
+fn has_mail_soon(state: &State) -> bool {
+    (0..LOOKS).any(|_| {
+        thread::yield_now();
+        crate::gears::has_mail(state)
+    })
+}
+
 /// Whether the next request may start while replies are still owed: triggers of one pipeline share a batch.
 fn next_may_overtake(connection: &Connection) -> bool {
     let input = connection.input();
@@ -697,6 +745,7 @@ impl Server {
         self.state.clients.take_with_output(&mut writable);
         for slot in &writable {
             self.write_one(*slot);
+            self.look();
         }
         self.writable = writable;
     }

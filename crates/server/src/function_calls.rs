@@ -28,7 +28,7 @@ pub(crate) fn run(state: &mut State) {
         dispatch::call_internal(state, INTERNAL, &args, &mut wire);
         with_engine(state, |engine, doors| engine.answer_call(doors, call.name(), &wire));
         state.gears.wire = wire;
-        state.gears.has_answered = true;
+        state.gears.expects_worker = true;
         state.gears.running = outer;
     }
 }

@@ -1,18 +1,23 @@
 //! The function engine in this server: the engine's two doors, its commands, its place in the loop's turn.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use command_spec::Flags;
 use commands::glob;
-use functions::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projection, Value};
+use functions::host::{
+    self, ClientId, CommandFacts, EventInterest, Host, Level, Projection, Removal, RemovalInterest,
+    Value,
+};
 use functions::worker::{ExecutionId, FromWorker, Token as CallToken, WorkerId};
-use functions::{Answer, Doors, During, Engine, Inside};
+use functions::{Announced, Answer, Doors, During, Engine, Inside};
 use hashbrown::HashMap;
-use keyspace::{EventKind, Object, StringRef, ValueRef};
+use keyspace::{EventKind, Object, Removed, Sink, ValueRef};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use resp::{Protocol, ReplyWriter, upgrade_nulls};
@@ -25,12 +30,15 @@ use crate::dispatch::{self, Outcome};
 use crate::function_calls;
 use crate::hooks::Running;
 use crate::log;
+use crate::removals::{self, InPlace, Remains};
 use crate::spin::Spin;
 use crate::state::State;
 
 /// The server's parameters that are options of the engine, and their names there.
-const OPTIONS: [(&str, &str); 7] = [
+const OPTIONS: [(&str, &str); 9] = [
     ("atomic-max-ms", "atomic-max-ms"),
+    ("before-queue-max-bytes", "before-queue-max-bytes"),
+    ("before-value-max-bytes", "before-value-max-bytes"),
     ("function-memory-bytes", "function-memory-bytes"),
     ("function-queue-max", "function-queue-max"),
     ("function-results-bytes", "function-results-bytes"),
@@ -48,7 +56,13 @@ pub(crate) struct Gears {
     calls: HashMap<u64, (Slot, u64)>,
     next_call: u64,
     /// Key events caused by functions, while the engine runs.
-    late_events: Vec<(&'static str, Box<[u8]>)>,
+    late_events: Vec<Late>,
+    /// Keys that functions inside the running command have been told of before it deletes them.
+    pub(crate) announced: Vec<Box<[u8]>>,
+    /// Keys that functions are just being told of, the innermost last.
+    pub(crate) going: Vec<Box<[u8]>>,
+    /// Takes away what removed keys held once no function needs it.
+    garbage: Rc<RefCell<Sink>>,
     /// Clients that went away meanwhile.
     gone: Vec<ClientId>,
     messages: Vec<(WorkerId, FromWorker)>,
@@ -61,12 +75,18 @@ pub(crate) struct Gears {
     pub(crate) waiting_calls: HashMap<Slot, (WorkerId, CallToken)>,
     /// The client whose requests are being executed: its output is elsewhere.
     pub(crate) executing: Option<Slot>,
-    /// A function has got the reply of a call in this turn.
-    pub(crate) has_answered: bool,
+    /// A function has got something to do in this turn, or the reply that it waited for.
+    pub(crate) expects_worker: bool,
     /// For whoever has the data to itself.
     spin: Spin,
     /// Scratch for replies to functions.
     pub(crate) wire: Vec<u8>,
+}
+
+/// What happened to a key while the engine ran.
+enum Late {
+    Event(&'static str, Box<[u8]>),
+    Removal(Removal, Box<[u8]>, Remains),
 }
 
 struct Machine {
@@ -75,7 +95,7 @@ struct Machine {
 }
 
 impl Gears {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, garbage: Rc<RefCell<Sink>>) -> Self {
         let mut options = functions::Config::default();
         for (name, option) in OPTIONS {
             options
@@ -94,13 +114,16 @@ impl Gears {
         }
         let packages =
             Packages { directory, wheels: wheels.and_then(|wheels| path::absolute(wheels).ok()) };
-        let pool = Pool::new(PoolSpec { interpreters, warm, packages });
+        let pool = Pool::new(PoolSpec { interpreters, warm, packages, mailboxes: true });
         Gears {
             machine: Some(Box::new(Machine { engine: Engine::new(options), pool })),
             interest: EventInterest::default(),
             calls: HashMap::new(),
             next_call: 1,
             late_events: Vec::new(),
+            announced: Vec::new(),
+            going: Vec::new(),
+            garbage,
             gone: Vec::new(),
             messages: Vec::new(),
             options_are_late: false,
@@ -108,7 +131,7 @@ impl Gears {
             running: Running::default(),
             waiting_calls: HashMap::new(),
             executing: None,
-            has_answered: false,
+            expects_worker: false,
             spin: Spin::new(),
             wire: Vec::new(),
         }
@@ -167,9 +190,17 @@ fn tell_late(machine: &mut Machine, state: &mut State) -> Vec<ExecutionId> {
         let may_suspend = state.depth == 0;
         let mut host = LentState { state };
         let mut doors = Doors { host: &mut host, workers: &mut machine.pool };
-        for (event, key) in events {
+        for event in events {
             let during = During { cause: None, may_suspend };
-            inside.append(&mut machine.engine.key_event(&mut doors, event, &key, during));
+            inside.append(&mut match event {
+                Late::Event(event, key) => {
+                    machine.engine.key_event(&mut doors, event, &key, during)
+                }
+                Late::Removal(removal, key, remains) => {
+                    let (remains, nobody) = (Box::new(remains), Announced::ToNobody);
+                    machine.engine.key_removed(&mut doors, removal, &key, remains, nobody, during)
+                }
+            });
         }
         for client in gone {
             machine.engine.client_gone(client);
@@ -323,11 +354,32 @@ pub(crate) fn key_event(state: &mut State, event: &'static str, key: &[u8]) {
     let during = During { cause: state.gears.running.cause, may_suspend: state.depth == 0 };
     match with_engine(state, |engine, doors| engine.key_event(doors, event, key, during)) {
         Some(inside) => run_all_inside(state, inside),
-        None => state.gears.late_events.push((event, key.into())),
+        None => state.gears.late_events.push(Late::Event(event, key.into())),
     }
 }
 
-fn run_all_inside(state: &mut State, inside: Vec<ExecutionId>) {
+/// A key of database 0 that is gone, and that somebody wants to know of. `announced`: functions inside the command do.
+pub(crate) fn key_removed(
+    state: &mut State,
+    event: EventKind,
+    key: &[u8],
+    removed: Box<Removed>,
+    announced: Announced,
+) {
+    let removal = removals::of_event(event);
+    let remains = Remains::new(removed, Rc::clone(&state.gears.garbage));
+    if state.gears.machine.is_none() {
+        state.gears.late_events.push(Late::Removal(removal, key.into(), remains));
+        return;
+    }
+    let during = During { cause: state.gears.running.cause, may_suspend: state.depth == 0 };
+    let inside = with_engine(state, |engine, doors| {
+        engine.key_removed(doors, removal, key, Box::new(remains), announced, during)
+    });
+    run_all_inside(state, inside.unwrap_or_default());
+}
+
+pub(crate) fn run_all_inside(state: &mut State, inside: Vec<ExecutionId>) {
     for id in inside {
         // What came of it stands in the registration's statistics.
         let _ended = run_inside(state, id);
@@ -352,6 +404,32 @@ pub(crate) fn worker_ready(state: &mut State, token: u64) {
     receive(state, |pool, sink| pool.ready(token, sink));
     // A function that waits for its call's reply goes on while clients are served.
     flush(state);
+}
+
+/// Whether a function has put a call where only we look for it.
+pub(crate) fn has_mail(state: &State) -> bool {
+    state.gears.machine.as_ref().is_some_and(|machine| machine.pool.has_mail())
+}
+
+/// Answers calls that lie in mailboxes: a function that calls while clients are served should not wait for the turn's end.
+pub(crate) fn look(state: &mut State) {
+    if has_mail(state) {
+        receive(state, Pool::look);
+        if let Some(machine) = &mut state.gears.machine {
+            machine.pool.close_mail();
+        }
+    }
+}
+
+/// The loop is about to sleep: nobody looks into mailboxes until it is awake. `false`: it must not sleep.
+pub(crate) fn fall_asleep(state: &mut State) -> bool {
+    state.gears.machine.as_mut().is_none_or(|machine| machine.pool.leave_mail())
+}
+
+pub(crate) fn wake_up(state: &mut State) {
+    if let Some(machine) = &mut state.gears.machine {
+        machine.pool.attend_mail();
+    }
 }
 
 /// Takes messages out of the pool, then hands them to the engine.
@@ -395,7 +473,7 @@ fn tick_if_due(state: &mut State) {
 pub(crate) fn flush(state: &mut State) {
     let now_ms = state.clock.unix_ms();
     if let Some(machine) = &mut state.gears.machine {
-        machine.pool.flush(now_ms);
+        state.gears.expects_worker |= machine.pool.flush(now_ms);
         for (level, line) in machine.pool.take_log() {
             log::write(log_level(level), &format!("GEARS: {line}"));
         }
@@ -491,6 +569,10 @@ impl Host for LentState<'_> {
         self.state.clock.monotonic_us()
     }
 
+    fn turn_us(&self) -> u64 {
+        self.state.clock.turn_us()
+    }
+
     fn call(&mut self, args: &[&[u8]], reply: &mut Vec<u8>) {
         dispatch::call_internal(self.state, INTERNAL, args, reply);
     }
@@ -564,8 +646,24 @@ impl Host for LentState<'_> {
         self.state.update_interest();
     }
 
+    fn watch_removals(&mut self, wanted: &[RemovalInterest]) {
+        self.state.keyspace.want_removed(removals::wanted(wanted));
+        let foreseen: &[&str] = if removals::foresees(wanted) { &removals::FORESEEN } else { &[] };
+        self.state.table.foretell(foreseen);
+    }
+
+    fn look(&mut self, key: &[u8], visit: &mut dyn FnMut(Option<&dyn host::Remains>)) {
+        let mut database = self.state.keyspace.database(0);
+        let expiry = database.expiry(key).flatten();
+        match database.value(key) {
+            Some(value) => visit(Some(&InPlace { value, expiry })),
+            None => visit(None),
+        }
+    }
+
     fn event_names(&self) -> Vec<&'static str> {
-        EventKind::ALL.iter().map(|kind| kind.name).collect()
+        let of_redis = EventKind::ALL.iter().map(|kind| kind.name);
+        of_redis.chain(Removal::ALL.map(Removal::event)).collect()
     }
 
     fn command_facts(&mut self, name: &[u8]) -> Option<CommandFacts> {
@@ -604,13 +702,10 @@ fn show(value: Option<ValueRef<'_>>, projection: Projection, visit: &mut dyn FnM
         return;
     };
     match value {
-        ValueRef::String(StringRef::Bytes(bytes)) => visit(Value::String(bytes)),
-        ValueRef::String(number) => number.with_bytes(|bytes| visit(Value::String(bytes))),
-        ValueRef::Object(Object::List(list)) => visit(Value::List(&mut list.iter())),
-        ValueRef::Object(Object::Hash(hash)) => visit(Value::Hash(&mut hash.iter())),
         ValueRef::Object(Object::Set(_)) => visit(Value::Opaque("set")),
         ValueRef::Object(Object::SortedSet(_)) => visit(Value::Opaque("zset")),
         ValueRef::Object(Object::Stream(_)) => visit(Value::Opaque("unknown")),
+        whole => removals::show(whole, visit),
     }
 }
 
@@ -627,10 +722,21 @@ mod tests {
     }
 
     #[test]
+    fn every_event_that_functions_may_name_is_explained() {
+        let page = include_str!("../../../docs/events.md");
+        let of_functions = Removal::ALL.map(Removal::event);
+        let names = EventKind::ALL.iter().map(|kind| kind.name).chain(of_functions);
+        let missing: Vec<_> = names.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    #[test]
     fn what_the_engine_takes_the_configuration_takes() {
         let mut config = Config::default();
         for (name, value) in [
             ("atomic-max-ms", i64::MAX),
+            ("before-queue-max-bytes", 0),
+            ("before-value-max-bytes", i64::MAX),
             ("function-memory-bytes", i64::MAX),
             ("function-queue-max", 1),
             ("function-results-bytes", 0),

@@ -1,4 +1,5 @@
-//! Commands that functions mind: those with hooks, and those whose events functions wait for.
+//! Commands that functions mind: those with hooks, those whose events functions wait for, and those that delete keys which
+//! functions want to see before.
 //!
 //! A flag on the command's entry says so; every other command passes by at the price of a look at it.
 
@@ -7,6 +8,7 @@ use functions::{CauseId, HookedCall, RegistrationNumber};
 use crate::client::Slot;
 use crate::dispatch::{self, Outcome};
 use crate::gears::{self, with_engine};
+use crate::removals;
 use crate::state::State;
 
 /// What is known of the command that runs.
@@ -61,7 +63,7 @@ fn call_hooked(
     let found = state.table.entry(entry);
     let below = state.gears.running.below.take();
     if !found.hooked {
-        return dispatch::call_itself(state, slot, entry, request, out);
+        return call_foretold(state, slot, entry, request, out);
     }
     let command = container_of(found.spec.name);
     let positions = found.spec.keys.positions(request).unwrap_or_default();
@@ -73,8 +75,25 @@ fn call_hooked(
     });
     match hooked {
         Some(outcome) => outcome,
-        None => dispatch::call_itself(state, slot, entry, request, out),
+        None => call_foretold(state, slot, entry, request, out),
     }
+}
+
+/// The command itself, after a word to the functions that want to see its keys before they go.
+fn call_foretold(
+    state: &mut State,
+    slot: Slot,
+    entry: usize,
+    request: &[&[u8]],
+    out: &mut Vec<u8>,
+) -> Outcome {
+    if state.table.entry(entry).foretold {
+        state.gears.announced = removals::announce(state, slot, entry, request);
+    }
+    let outcome = dispatch::call_itself(state, slot, entry, request, out);
+    // It may have found nothing to delete any more.
+    state.gears.announced.clear();
+    outcome
 }
 
 /// A hook is on all subcommands or on none.

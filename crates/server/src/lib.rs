@@ -26,6 +26,7 @@ mod monitor;
 mod notify;
 mod process;
 mod pubsub;
+mod removals;
 mod slowlog;
 mod snapshot;
 mod spin;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const SPIN: Duration = Duration::from_micros(50);
 /// After a vain spin so many waits go without one; twice as many after the next, up to the second number.
 const PENALTY: u32 = 8;
-const PENALTY_MAX: u32 = 512;
+const PENALTY_MAX: u32 = 64;
 
 /// Spins while that pays: each time it was in vain it holds back longer.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,8 @@ impl Spin {
                 self.penalty = (self.penalty * 2).min(PENALTY_MAX);
                 return Ok(false);
             }
+            // Whoever is waited for may be waiting for this very processor.
+            thread::yield_now();
         }
     }
 }

@@ -1,5 +1,8 @@
 //! All that the one thread owns, but the sockets.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use command_spec::{Args, CommandSpec};
 use keyspace::{Event, Interest, Keyspace, LfuOptions, Limits, Options};
 use resp::ReplyWriter;
@@ -114,9 +117,11 @@ impl State {
         let mut keyspace = Keyspace::new(Options { databases, seed });
         let now_ms = clock.unix_ms();
         keyspace.set_now(now_ms);
-        keyspace.set_sink(crate::lazy_free::sink());
+        let garbage = Rc::new(RefCell::new(crate::lazy_free::sink()));
+        let of_keyspace = Rc::clone(&garbage);
+        keyspace.set_sink(Box::new(move |item| (of_keyspace.borrow_mut())(item)));
         let settings = Settings::of(&config);
-        let gears = Gears::new(&config);
+        let gears = Gears::new(&config, garbage);
         let mut state = State {
             keyspace,
             table: State::command_table(),

@@ -1,6 +1,8 @@
 //! The server, lent to the engine for one call.
 
-use functions::host::{ClientId, CommandFacts, EventInterest, Host, Level, Projection, Value};
+use functions::host::{
+    ClientId, CommandFacts, EventInterest, Host, Level, Projection, Remains, RemovalInterest, Value,
+};
 use functions::worker::{Token, WorkerId};
 
 use crate::api::{Context, EventClasses};
@@ -80,6 +82,14 @@ impl Host for LentServer<'_> {
             }
         }
         self.gears.watch_events(classes);
+    }
+
+    fn watch_removals(&mut self, wanted: &[RemovalInterest]) {
+        assert!(wanted.is_empty(), "`event_names` has none of these events");
+    }
+
+    fn look(&mut self, _key: &[u8], _visit: &mut dyn FnMut(Option<&dyn Remains>)) {
+        unreachable!("no removal is announced");
     }
 
     /// Who asks wants to stand in for the command, or to hold its reply back. Neither is there yet: no command can be had.

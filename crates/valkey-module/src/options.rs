@@ -27,7 +27,7 @@ impl Options {
         }
         let packages = Packages { directory, wheels: None };
         let interpreters = vec!["python3".into()];
-        let pool = PoolSpec { interpreters, warm: WARM_DEFAULT, packages };
+        let pool = PoolSpec { interpreters, warm: WARM_DEFAULT, packages, mailboxes: false };
         let mut options = Options { engine, pool };
         let mut words = args.iter().map(|word| text(word));
         while let Some(name) = words.next() {

@@ -265,6 +265,15 @@ fn hooks_are_refused_until_they_are_there() {
 }
 
 #[test]
+fn what_a_removed_key_held_cannot_be_told_and_is_not_promised() {
+    in_each(&[], |host| {
+        let said = host.run("GB().register('k', eventTypes=['set', 'before_deleted'])");
+        assert!(said.contains("there is no event 'before_deleted' here"), "{said}");
+        assert_eq!(host.say(&["RG.DUMPREGISTRATIONS"]), "[]");
+    });
+}
+
+#[test]
 fn what_a_function_writes_is_an_event_again() {
     in_each(&[], |host| {
         host.run("GB('KeysReader').foreach(lambda r: execute('SET', 'b', r['value'])).register(prefix='a', eventTypes=['set'])");

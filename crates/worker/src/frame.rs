@@ -16,6 +16,8 @@ pub(crate) struct Outbox {
     bytes: Vec<u8>,
     written: usize,
     open: Option<OpenFrame>,
+    /// Whole frames of which nothing has been given out.
+    new: u32,
     names: Names,
 }
 
@@ -51,6 +53,20 @@ impl Outbox {
         &self.bytes[self.written..]
     }
 
+    /// The body of the only frame that waits, if there is just one and nobody has counted it.
+    pub(crate) fn single(&mut self) -> Option<&[u8]> {
+        self.close();
+        let (length, body) = self.bytes.split_first_chunk::<4>()?;
+        let is_alone = u32::from_le_bytes(*length) as usize == body.len();
+        (self.new == 1 && self.written == 0 && is_alone).then_some(body)
+    }
+
+    /// The frames that there are will go, or went, one way or the other: how many had not been counted before.
+    pub(crate) fn count_new(&mut self) -> u32 {
+        self.close();
+        std::mem::take(&mut self.new)
+    }
+
     pub(crate) fn advance(&mut self, written: usize) {
         self.written += written;
         if self.written == self.bytes.len() {
@@ -72,6 +88,7 @@ impl Outbox {
             self.bytes[start..start + 4].copy_from_slice(&body.to_le_bytes());
             self.bytes[start + 4] = b'[';
             self.bytes[start + 5..start + HEADER].copy_from_slice(&messages.to_le_bytes());
+            self.new += 1;
         }
     }
 }

@@ -7,6 +7,7 @@ mod frame;
 mod installer;
 mod interpreter;
 mod log_lines;
+mod mailbox;
 mod marshal;
 mod message;
 mod pool;
@@ -51,8 +52,11 @@ pub mod runtime {
         "execution",
         "forced_stop",
         "futures",
+        "log_levels",
+        "mailbox",
         "packages",
         "pickling",
+        "profiling",
         "protocol",
         "reach",
         "session",

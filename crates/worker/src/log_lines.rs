@@ -31,6 +31,17 @@ impl LogLines {
         }
     }
 
+    /// Whether a message that comes as a whole is within the same bounds.
+    pub(crate) fn admits(&mut self, bytes: usize) -> bool {
+        let pieces = u32::try_from(bytes / LINE_BYTES_MAX).unwrap_or(u32::MAX).saturating_add(1);
+        let left = self.left.checked_sub(pieces);
+        match left {
+            Some(left) => self.left = left,
+            None => self.dropped += 1,
+        }
+        left.is_some()
+    }
+
     /// The rest, when no more will come.
     pub(crate) fn finish(&mut self, line: &mut dyn FnMut(String)) {
         if !self.partial.is_empty() {
@@ -73,6 +84,19 @@ mod tests {
         lines.extend(b"three", &mut |line| seen.push(line));
         lines.finish(&mut |line| seen.push(line));
         assert_eq!(seen, ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn messages_count_by_their_length() {
+        let mut lines = LogLines::default();
+        assert!(lines.admits(10));
+        assert!(!lines.admits(LINE_BYTES_MAX * LINES_PER_SECOND as usize));
+        assert!(lines.admits(LINE_BYTES_MAX * 197));
+        assert!(!lines.admits(LINE_BYTES_MAX));
+        let mut seen = Vec::new();
+        lines.refill(&mut |line| seen.push(line));
+        assert_eq!(seen, ["(2 more lines were printed and dropped)"]);
+        assert!(lines.admits(0));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use functions::host::Level;
 use functions::plan::{Argument, Plan, Step, StepKind};
 use functions::worker::{ExecutionId, FromWorker, FunctionId, Token};
 
+use crate::marshal::Writer;
+
 /// Messages to a worker, by the number that leads them.
 pub(crate) mod to_worker {
     pub(crate) const SESSION: i64 = 0;
@@ -19,6 +21,15 @@ pub(crate) mod to_worker {
     pub(crate) const HAND_BACK: i64 = 10;
     pub(crate) const ABORT_SCRIPT: i64 = 11;
     pub(crate) const TIME_EVENT: i64 = 12;
+    pub(crate) const PROFILE: i64 = 13;
+}
+
+/// Leads a message that means nothing but: look into the mailbox. Both ways.
+const LOOK: i64 = 99;
+
+pub(crate) fn look(to: &mut Writer<'_>) {
+    to.tuple(1);
+    to.int(LOOK);
 }
 
 /// A message that no runtime of ours sends.
@@ -36,12 +47,13 @@ type Result<T> = std::result::Result<T, Unexpected>;
 /// The messages of one frame, in order.
 pub(crate) fn messages(frame: Argument) -> Result<Vec<Argument>> {
     match frame {
-        Argument::List(messages) => Ok(messages),
+        Argument::List(messages) | Argument::Tuple(messages) => Ok(messages),
         _ => Err("a frame is not a list".into()),
     }
 }
 
-pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
+/// `None`: the message was only to make us look at what lies in the mailbox.
+pub(crate) fn from_worker(message: Argument) -> Result<Option<FromWorker>> {
     let mut fields = Fields::of(message)?;
     let message = match fields.int()? {
         1 => FromWorker::ScriptDone { error: fields.optional_text()? },
@@ -100,10 +112,25 @@ pub(crate) fn from_worker(message: Argument) -> Result<FromWorker> {
             number: fields.function()?.0,
             period_s: fields.unsigned()?,
         },
+        16 => FromWorker::ProfileReport {
+            request: fields.unsigned()?,
+            report: match (fields.bool()?, fields.text()?) {
+                (true, report) => Ok(report),
+                (false, error) => Err(error),
+            },
+        },
+        17 => FromWorker::StepDurations {
+            execution: fields.execution()?,
+            step_us: fields.list()?.into_iter().map(unsigned).collect::<Result<_>>()?,
+        },
+        LOOK => {
+            fields.end()?;
+            return Ok(None);
+        }
         other => return Err(Unexpected(format!("message {other} is unknown"))),
     };
     fields.end()?;
-    Ok(message)
+    Ok(Some(message))
 }
 
 /// A tuple's elements, taken one by one.
@@ -136,7 +163,7 @@ impl Fields {
     }
 
     fn unsigned(&mut self) -> Result<u64> {
-        u64::try_from(self.int()?).map_err(|_| "a count is negative".into())
+        unsigned(self.next()?)
     }
 
     fn bool(&mut self) -> Result<bool> {
@@ -266,6 +293,13 @@ fn step(value: Argument) -> Result<Step> {
     Ok(step)
 }
 
+fn unsigned(value: Argument) -> Result<u64> {
+    match value {
+        Argument::Int(value) => u64::try_from(value).map_err(|_| "a count is negative".into()),
+        _ => Err("a count is missing".into()),
+    }
+}
+
 fn text(value: Argument) -> Result<String> {
     match value {
         Argument::Text(text) => Ok(text),
@@ -301,7 +335,7 @@ mod tests {
             int(1),
             int(20),
         ]);
-        let FromWorker::Progress { records, done: true, .. } = from_worker(progress).unwrap()
+        let Some(FromWorker::Progress { records, done: true, .. }) = from_worker(progress).unwrap()
         else {
             panic!()
         };

@@ -11,13 +11,14 @@ use std::time::Duration;
 use functions::host::Level;
 use functions::plan::Argument;
 use functions::worker::{
-    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, RecordSink, SessionSpec,
-    Source, Token, Usage, WorkerId, Workers,
+    ExecutionId, ExitReason, FromWorker, FunctionId, Needs, Preparing, Profiling, RecordSink,
+    SessionSpec, Source, Token, Usage, WorkerId, Workers,
 };
 
 use crate::interpreter::Knowledge;
-use crate::marshal::Writer;
-use crate::message::to_worker;
+use crate::mailbox::Mailbox;
+use crate::marshal::{Names, Writer};
+use crate::message::{Unexpected, to_worker};
 use crate::preparation::{Job, Packages, Preparation};
 use crate::process::{Process, Reading, printed};
 use crate::records::Records;
@@ -33,6 +34,8 @@ pub struct PoolSpec {
     /// Idle processes kept ready for each interpreter that is in use.
     pub warm: usize,
     pub packages: Packages,
+    /// Whether workers have a mailbox: the host then looks into them ([`Pool::look`]) whenever it has a moment.
+    pub mailboxes: bool,
 }
 
 /// Worker processes and the descriptors to them. Nothing here blocks, but [`Pool::wait_one`].
@@ -54,8 +57,12 @@ pub struct Pool {
     pub(crate) late: VecDeque<(WorkerId, FromWorker)>,
     /// Descriptors whose turn's share was used up.
     unread: Vec<u64>,
+    /// Processes whose mailboxes are looked into.
+    attended: Vec<u64>,
     pub(crate) log: VecDeque<(Level, String)>,
     scratch: Vec<u8>,
+    /// Scratch for what goes into a mailbox.
+    answer: Vec<u8>,
     second: i64,
 }
 
@@ -109,6 +116,9 @@ const ZYGOTE_OUTPUT: u64 = 3;
 
 const SCRATCH_BYTES: usize = 256 * 1024;
 
+/// After so many sleeps of the host without a frame in it, a mailbox is not looked into any more.
+const UNUSED_MAX: u32 = 1000;
+
 /// How long the fork that replaces a warm process waits: it must not take the processor from the script just begun.
 const REFILL_DELAY_MS: i64 = 2;
 
@@ -126,8 +136,10 @@ impl Pool {
             changes: Vec::new(),
             late: VecDeque::new(),
             unread: Vec::new(),
+            attended: Vec::new(),
             log: VecDeque::new(),
             scratch: vec![0; SCRATCH_BYTES],
+            answer: Vec::new(),
             second: 0,
         };
         if let Some(home) = pool.homes.first_mut() {
@@ -174,6 +186,80 @@ impl Pool {
         !self.unsent.is_empty()
     }
 
+    /// Whether there is something in a mailbox. A few loads from memory: to be asked as often as the host likes.
+    pub fn has_mail(&self) -> bool {
+        self.attended.iter().any(|number| {
+            let mailbox = self.processes.get(number).and_then(|process| process.mailbox.as_ref());
+            mailbox.is_some_and(Mailbox::has_mail)
+        })
+    }
+
+    /// Takes what lies in the mailboxes, one frame of each worker. When its messages have been dealt with,
+    /// [`Pool::close_mail`] must follow.
+    pub fn look(&mut self, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
+        for at in (0..self.attended.len()).rev() {
+            self.look_at(self.attended[at], sink);
+        }
+    }
+
+    fn look_at(&mut self, number: u64, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
+        let Some(process) = self.processes.get_mut(&number) else { return };
+        let looked = process.look(&mut |message| sink(WorkerId(number), message));
+        if let Err(Unexpected(why)) = looked {
+            self.break_off(number, why);
+        }
+    }
+
+    /// Calls that have no answer yet will get it through the stream: nobody shall look for it in vain.
+    pub fn close_mail(&mut self) {
+        for at in 0..self.attended.len() {
+            if let Some(mailbox) = self.mailbox(self.attended[at]) {
+                mailbox.send_elsewhere();
+            }
+        }
+    }
+
+    /// The host is about to sleep: workers use their streams from now on. `false` if something has come before they knew.
+    pub fn leave_mail(&mut self) -> bool {
+        let mut may_sleep = true;
+        for at in (0..self.attended.len()).rev() {
+            let Some(mailbox) = self.mailbox(self.attended[at]) else {
+                self.attended.swap_remove(at);
+                continue;
+            };
+            if !mailbox.leave() {
+                may_sleep = false;
+            } else if mailbox.count_unused() > UNUSED_MAX {
+                self.attended.swap_remove(at);
+            }
+        }
+        may_sleep
+    }
+
+    /// The host is awake again.
+    pub fn attend_mail(&mut self) {
+        for at in 0..self.attended.len() {
+            if let Some(mailbox) = self.mailbox(self.attended[at]) {
+                mailbox.attend();
+            }
+        }
+    }
+
+    fn mailbox(&mut self, number: u64) -> Option<&mut Mailbox> {
+        self.processes.get_mut(&number)?.mailbox.as_mut()
+    }
+
+    /// A worker that has something to say by its stream would rather use its mailbox.
+    fn attend_from_now_on(&mut self, number: u64) {
+        if let Some(mailbox) = self.mailbox(number) {
+            mailbox.expect();
+            mailbox.attend();
+            if !self.attended.contains(&number) {
+                self.attended.push(number);
+            }
+        }
+    }
+
     /// Yields what was set aside: exits seen during [`Pool::wait_one`], floods that exceeded their share.
     pub fn overdue(&mut self, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
         self.deliver_late(sink);
@@ -183,10 +269,13 @@ impl Pool {
     }
 
     /// Ends the turn: one write for each worker that has something queued. `now_ms` is any clock that goes forward.
-    pub fn flush(&mut self, now_ms: i64) {
+    /// Whether a worker whose mailbox is looked into got something: it may say something soon.
+    pub fn flush(&mut self, now_ms: i64) -> bool {
+        let mut is_lively = false;
         for number in std::mem::take(&mut self.unsent) {
             if self.processes.get(&number).is_some_and(|process| !process.blocked) {
                 self.write(number);
+                is_lively |= self.attended.contains(&number);
             }
         }
         self.refill(now_ms);
@@ -200,6 +289,7 @@ impl Pool {
                     .refill(&mut |line| late.push_back((WorkerId(*number), printed(line))));
             }
         }
+        is_lively
     }
 
     /// Serves only this worker until a message of it was yielded, or the time is over (then `false`).
@@ -212,9 +302,18 @@ impl Pool {
         let number = worker.0;
         let mut seen = false;
         self.yield_late_of(worker, &mut seen, sink);
+        self.look_at(number, &mut |from, message| {
+            seen = true;
+            sink(from, message);
+        });
         if seen {
             return true;
         }
+        // Nobody looks into mailboxes while we sleep.
+        let left =
+            self.mailbox(number).filter(|mailbox| !timeout.is_zero() && mailbox.is_attended());
+        let has_left = left.is_some();
+        let timeout = if left.is_none_or(Mailbox::leave) { timeout } else { Duration::ZERO };
         self.write(number);
         if let Some(process) = self.processes.get(&number) {
             let control = self.homes[process.interpreter]
@@ -241,6 +340,13 @@ impl Pool {
                     self.read_control(control);
                 }
             }
+        }
+        if has_left && let Some(mailbox) = self.mailbox(number) {
+            mailbox.attend();
+            self.look_at(number, &mut |from, message| {
+                seen = true;
+                sink(from, message);
+            });
         }
         self.yield_late_of(worker, &mut seen, sink);
         seen
@@ -290,6 +396,29 @@ impl Pool {
         }
     }
 
+    /// Answers a call where the worker looks for the answer.
+    fn reply(
+        &mut self,
+        worker: WorkerId,
+        token: Token,
+        success: bool,
+        value: impl Fn(&mut Writer<'_>),
+    ) {
+        let process = self.processes.get_mut(&worker.0);
+        let mailbox = process.and_then(|process| process.mailbox.as_mut());
+        if let Some(mailbox) = mailbox.filter(|mailbox| mailbox.is_asked(token)) {
+            self.answer.clear();
+            let mut names = Names::default();
+            let mut to = Writer::new(&mut self.answer, &mut names);
+            value(&mut to);
+            let marked = to.marked;
+            if mailbox.answer(success, marked, &self.answer) {
+                return;
+            }
+        }
+        self.queue(worker, |to| answer(to, token, success, value));
+    }
+
     fn write(&mut self, number: u64) {
         let Some(process) = self.processes.get_mut(&number) else { return };
         let was_blocked = process.blocked;
@@ -311,25 +440,39 @@ impl Pool {
         if process.broken.is_some() {
             return;
         }
-        match process.read(&mut self.scratch, &mut |message| sink(WorkerId(number), message)) {
+        let mut is_lively = false;
+        let reading = process.read(&mut self.scratch, &mut |message| {
+            is_lively |=
+                message.token().is_some() || matches!(message, FromWorker::Progress { .. });
+            sink(WorkerId(number), message);
+        });
+        if is_lively {
+            self.attend_from_now_on(number);
+        }
+        match reading {
             Reading::Drained => {}
             Reading::More => self.unread.push(number << 2 | STREAM),
             // Whatever it has queued nobody will read; how it ended the zygote will tell.
-            Reading::Ended => {
-                if let Some(fd) = process.take_stream() {
-                    self.changes.push(Change::Forget { fd, token: number << 2 | STREAM });
-                }
-                // A process that closed its stream and lives on serves nobody.
-                self.kill_process(number);
-            }
-            Reading::Broken(why) => {
-                process.broken = Some(why);
-                if let Some(fd) = process.take_stream() {
-                    self.changes.push(Change::Forget { fd, token: number << 2 | STREAM });
-                }
-                self.kill_process(number);
-            }
+            Reading::Ended => self.end_stream(number),
+            Reading::Broken(why) => self.break_off(number, why),
         }
+    }
+
+    /// Ends a process that broke the protocol.
+    fn break_off(&mut self, number: u64, why: String) {
+        if let Some(process) = self.processes.get_mut(&number) {
+            process.broken = Some(why);
+        }
+        self.end_stream(number);
+    }
+
+    /// A process without a stream serves nobody, should it live on.
+    fn end_stream(&mut self, number: u64) {
+        let process = self.processes.get_mut(&number);
+        if let Some(fd) = process.and_then(Process::take_stream) {
+            self.changes.push(Change::Forget { fd, token: number << 2 | STREAM });
+        }
+        self.kill_process(number);
     }
 
     fn read_output(&mut self, number: u64, sink: &mut dyn FnMut(WorkerId, FromWorker)) {
@@ -499,11 +642,17 @@ impl Pool {
         let (stream, theirs) = Socket::pair()?;
         let (output, write_end) = io::pipe()?;
         sys::set_nonblocking(output.as_fd())?;
+        let (mailbox, memory) = match self.spec.mailboxes.then(Mailbox::new).transpose()? {
+            Some((mailbox, memory)) => (Some(mailbox), Some(memory)),
+            None => (None, None),
+        };
+        let mut fds = vec![theirs.as_fd(), write_end.as_fd()];
+        fds.extend(memory.as_ref().map(AsFd::as_fd));
         let number = self.next;
-        zygote.fork(number, theirs.as_fd(), write_end.as_fd())?;
+        zygote.fork(number, &fds)?;
         self.next += 1;
 
-        let process = Process::new(index, stream, output);
+        let process = Process::new(index, stream, output, mailbox);
         if let Some(fd) = process.stream_fd() {
             watch(&mut self.changes, fd, number << 2 | STREAM);
         }
@@ -687,6 +836,10 @@ impl Workers for Pool {
         may_suspend: bool,
         fill: &mut dyn FnMut(&mut dyn RecordSink),
     ) {
+        // Whoever looks for an answer has to look for this first: it comes before the answer does.
+        if let Some(mailbox) = self.mailbox(worker.0) {
+            mailbox.send_elsewhere();
+        }
         self.queue(worker, |to| {
             to.tuple(6);
             to.int(to_worker::INVOKE_INSIDE);
@@ -744,14 +897,14 @@ impl Workers for Pool {
         if let Some(text) = resp2::error(wire) {
             return self.answer(worker, token, Err(String::from_utf8_lossy(text).into_owned()));
         }
-        self.queue(worker, |to| answer(to, token, true, |to| resp2::write(wire, to)));
+        self.reply(worker, token, true, |to| resp2::write(wire, to));
     }
 
     fn answer(&mut self, worker: WorkerId, token: Token, result: Result<Argument, String>) {
-        self.queue(worker, |to| match &result {
-            Ok(value) => answer(to, token, true, |to| to.argument(value)),
-            Err(text) => answer(to, token, false, |to| to.text(text)),
-        });
+        match &result {
+            Ok(value) => self.reply(worker, token, true, |to| to.argument(value)),
+            Err(text) => self.reply(worker, token, false, |to| to.text(text)),
+        }
     }
 
     fn forget(&mut self, worker: WorkerId, function: FunctionId) {
@@ -759,6 +912,25 @@ impl Workers for Pool {
             to.tuple(2);
             to.int(to_worker::FORGET);
             to.int(i64::from(function.0));
+        });
+    }
+
+    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>) {
+        let (word, request, order) = match what {
+            Profiling::On => ("on", 0, None),
+            Profiling::Off => ("off", 0, None),
+            Profiling::Reset => ("reset", 0, None),
+            Profiling::Report { request, order } => ("report", request, order),
+        };
+        self.queue(worker, |to| {
+            to.tuple(4);
+            to.int(to_worker::PROFILE);
+            to.text(word);
+            number(to, request);
+            match order {
+                Some(order) => to.text(order),
+                None => to.none(),
+            }
         });
     }
 
@@ -770,6 +942,10 @@ impl Workers for Pool {
 
     fn usage(&self, worker: WorkerId) -> Option<Usage> {
         usage::usage(self.processes.get(&worker.0)?.pid?)
+    }
+
+    fn private_bytes(&self, worker: WorkerId) -> Option<u64> {
+        usage::private_bytes(self.processes.get(&worker.0)?.pid?)
     }
 
     /// Zygotes count, too; the pid says nothing here.

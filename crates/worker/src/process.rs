@@ -8,6 +8,7 @@ use functions::worker::{ExitReason, FromWorker};
 
 use crate::frame::{Inbox, Outbox};
 use crate::log_lines::LogLines;
+use crate::mailbox::{Delivery, Mailbox};
 use crate::marshal;
 use crate::message::{self, Unexpected};
 use crate::transport::{Socket, Transport};
@@ -23,7 +24,12 @@ pub(crate) struct Process {
     pub(crate) blocked: bool,
     pub(crate) outbox: Outbox,
     pub(crate) lines: LogLines,
+    pub(crate) mailbox: Option<Mailbox>,
+    /// Frames that went, or will go, through the stream.
+    streamed: u32,
     inbox: Inbox,
+    /// Scratch for what lay in the mailbox.
+    frame: Vec<u8>,
     stream: Option<Socket>,
     output: Option<PipeReader>,
 }
@@ -42,7 +48,12 @@ pub(crate) enum Reading {
 const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 impl Process {
-    pub(crate) fn new(interpreter: usize, stream: Socket, output: PipeReader) -> Self {
+    pub(crate) fn new(
+        interpreter: usize,
+        stream: Socket,
+        output: PipeReader,
+        mailbox: Option<Mailbox>,
+    ) -> Self {
         Process {
             interpreter,
             taken: false,
@@ -51,7 +62,10 @@ impl Process {
             blocked: false,
             outbox: Outbox::default(),
             lines: LogLines::default(),
+            mailbox,
+            streamed: 0,
             inbox: Inbox::default(),
+            frame: Vec::new(),
             stream: Some(stream),
             output: Some(output),
         }
@@ -75,6 +89,7 @@ impl Process {
 
     /// Writes what is queued; what does not fit stays.
     pub(crate) fn write(&mut self) {
+        self.deliver();
         let Some(stream) = &mut self.stream else { return };
         self.blocked = false;
         loop {
@@ -99,21 +114,42 @@ impl Process {
         }
     }
 
+    /// Puts what is queued into the mailbox, if the worker is looking for it there.
+    fn deliver(&mut self) {
+        let Some(mailbox) = &mut self.mailbox else { return };
+        let frame = self.outbox.single();
+        let delivery =
+            frame.map_or(Delivery::Refused, |frame| mailbox.deliver(frame, self.streamed));
+        let frames = self.outbox.count_new();
+        if delivery == Delivery::Refused {
+            self.streamed = self.streamed.wrapping_add(frames);
+            return;
+        }
+        let length = self.outbox.len();
+        self.outbox.advance(length);
+        if delivery == Delivery::MayBeOverlooked {
+            self.outbox.message(message::look);
+            self.streamed = self.streamed.wrapping_add(self.outbox.count_new());
+        }
+    }
+
     /// Reads what is there and yields the messages of whole frames.
     pub(crate) fn read(
         &mut self,
         scratch: &mut [u8],
         yield_: &mut dyn FnMut(FromWorker),
     ) -> Reading {
-        let Some(stream) = &mut self.stream else { return Reading::Ended };
         let mut share = 0;
         while share < TURN_BYTES_MAX {
+            let Some(stream) = &mut self.stream else { return Reading::Ended };
             match stream.read(scratch) {
                 Ok(0) => return Reading::Ended,
                 Ok(length) => {
                     share += length;
                     self.inbox.extend(&scratch[..length]);
-                    if let Err(Unexpected(why)) = deliver(&mut self.inbox, yield_) {
+                    // What the worker put into the mailbox before it wrote this comes first.
+                    let delivered = self.look(yield_).and_then(|_| self.deliver_frames(yield_));
+                    if let Err(Unexpected(why)) = delivered {
                         return Reading::Broken(why);
                     }
                     // A short read has emptied the socket: asking again would only cost a system call.
@@ -127,6 +163,41 @@ impl Process {
             }
         }
         Reading::More
+    }
+
+    /// Yields what lies in the mailbox, if there is something new.
+    pub(crate) fn look(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> Result<bool, Unexpected> {
+        let Some(mailbox) = &mut self.mailbox else { return Ok(false) };
+        if !mailbox.has_mail() || self.broken.is_some() {
+            return Ok(false);
+        }
+        let mut frame = std::mem::take(&mut self.frame);
+        let found = mailbox.take(&mut frame).and_then(|_| {
+            // A call is the last message of its frame.
+            let mut call = None;
+            messages(&frame, &mut self.lines, &mut |message| {
+                call = message.token();
+                yield_(message);
+            })?;
+            mailbox.taken(call);
+            Ok(true)
+        });
+        self.frame = frame;
+        found
+    }
+
+    fn deliver_frames(&mut self, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
+        loop {
+            let frame = self
+                .inbox
+                .next_frame()
+                .map_err(|long| Unexpected(format!("a frame of {} bytes", long.0)))?;
+            let Some(frame) = frame else { return Ok(()) };
+            if let Some(mailbox) = &mut self.mailbox {
+                mailbox.count_frame();
+            }
+            messages(frame, &mut self.lines, yield_)?;
+        }
     }
 
     /// Reads what it printed. Bounded, so that a process that prints faster than we read cannot hold the turn.
@@ -170,19 +241,52 @@ impl Process {
     }
 }
 
-pub(crate) fn printed(message: String) -> FromWorker {
-    FromWorker::Log { level: Level::Notice, message }
+/// A printed line. `logging` marks its lines with their level: python/mainspring_worker/log_levels.py.
+pub(crate) fn printed(mut message: String) -> FromWorker {
+    let level = match message.as_bytes() {
+        [MARK, b'w', ..] => Level::Warning,
+        [MARK, b'n', ..] => Level::Notice,
+        [MARK, b'v', ..] => Level::Verbose,
+        [MARK, b'd', ..] => Level::Debug,
+        _ => return FromWorker::Log { level: Level::Notice, message },
+    };
+    message.drain(..2);
+    FromWorker::Log { level, message }
 }
 
-fn deliver(inbox: &mut Inbox, yield_: &mut dyn FnMut(FromWorker)) -> Result<(), Unexpected> {
-    loop {
-        let frame = inbox
-            .next_frame()
-            .map_err(|long| Unexpected(format!("a frame of {} bytes", long.0)))?;
-        let Some(body) = frame else { return Ok(()) };
-        let body = marshal::read(body).map_err(|malformed| Unexpected(malformed.to_string()))?;
-        for message in message::messages(body)? {
-            yield_(message::from_worker(message)?);
+const MARK: u8 = 1;
+
+fn messages(
+    frame: &[u8],
+    lines: &mut LogLines,
+    yield_: &mut dyn FnMut(FromWorker),
+) -> Result<(), Unexpected> {
+    let frame = marshal::read(frame).map_err(|malformed| Unexpected(malformed.to_string()))?;
+    for message in message::messages(frame)? {
+        match message::from_worker(message)? {
+            // A function that logs for ever must not fill the disk any more than one that prints.
+            Some(FromWorker::Log { message, .. }) if !lines.admits(message.len()) => {}
+            Some(message) => yield_(message),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_logging_has_its_level_and_any_other_is_a_notice() {
+        for (line, level, text) in [
+            ("\u{1}wcareful", Level::Warning, "careful"),
+            ("\u{1}ddetail", Level::Debug, "detail"),
+            ("\u{1}xother", Level::Notice, "\u{1}xother"),
+            ("plain", Level::Notice, "plain"),
+        ] {
+            let FromWorker::Log { level: of, message } = printed(line.into()) else { panic!() };
+            assert_eq!((of, &*message), (level, text));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use functions::host::Value;
 use functions::plan::Argument;
-use functions::worker::RecordSink;
+use functions::worker::{Farewell, RecordSink};
 
 use crate::marshal::Writer;
 
@@ -28,6 +28,36 @@ impl<'w, 'a> Records<'w, 'a> {
             Some(event) => self.to.name(event),
             None => self.to.none(),
         }
+    }
+
+    /// The caller closes the record.
+    fn open_key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
+        self.len += 1;
+        self.to.open_dict();
+        self.to.name("key");
+        self.to.redis(key);
+        if let Some(value) = value {
+            let kind = self.redis_value(value);
+            self.to.name("type");
+            self.to.name(kind);
+        }
+        self.event(event);
+    }
+
+    fn stream_entry(&mut self, id: &str, fields: &mut dyn Iterator<Item = (&[u8], &[u8])>) {
+        self.to.name("id");
+        self.to.text(id);
+        self.to.name("value");
+        self.to.open_dict();
+        for (field, value) in fields {
+            // Entries of a stream mostly share their fields.
+            match str::from_utf8(field) {
+                Ok(field) => self.to.name(field),
+                Err(_) => self.to.redis(field),
+            }
+            self.to.redis(value);
+        }
+        self.to.close_dict();
     }
 
     fn redis_value(&mut self, value: Value<'_>) -> &'static str {
@@ -56,6 +86,33 @@ impl<'w, 'a> Records<'w, 'a> {
                 self.to.close_dict();
                 "hash"
             }
+            Value::Set(members) => {
+                let list = self.to.open_list();
+                let length = members.map(|member| self.to.redis(&member)).count();
+                self.to.close_list(list, length);
+                "set"
+            }
+            Value::SortedSet(members) => {
+                self.to.open_dict();
+                for (member, score) in members {
+                    self.to.redis(member);
+                    self.to.float(score);
+                }
+                self.to.close_dict();
+                "zset"
+            }
+            Value::Stream(entries) => {
+                let list = self.to.open_list();
+                let length = entries
+                    .map(|entry| {
+                        self.to.open_dict();
+                        self.stream_entry(&entry.id, &mut entry.fields.into_iter());
+                        self.to.close_dict();
+                    })
+                    .count();
+                self.to.close_list(list, length);
+                "stream"
+            }
             Value::Opaque(kind) => {
                 self.to.none();
                 kind
@@ -66,16 +123,22 @@ impl<'w, 'a> Records<'w, 'a> {
 
 impl RecordSink for Records<'_, '_> {
     fn key(&mut self, key: &[u8], value: Option<Value<'_>>, event: Option<&str>) {
-        self.len += 1;
-        self.to.open_dict();
-        self.to.name("key");
-        self.to.redis(key);
-        if let Some(value) = value {
-            let kind = self.redis_value(value);
-            self.to.name("type");
-            self.to.name(kind);
+        self.open_key(key, value, event);
+        self.to.close_dict();
+    }
+
+    fn removed(&mut self, key: &[u8], value: Option<Value<'_>>, farewell: Farewell) {
+        let reads_value = value.is_some();
+        self.open_key(key, value, Some(farewell.event));
+        self.to.name("expires_at");
+        match farewell.expires_at_ms {
+            Some(ms) => self.to.int(ms),
+            None => self.to.none(),
         }
-        self.event(event);
+        if reads_value {
+            self.to.name("truncated");
+            self.to.bool(farewell.truncated);
+        }
         self.to.close_dict();
     }
 
@@ -89,19 +152,7 @@ impl RecordSink for Records<'_, '_> {
         self.to.open_dict();
         self.to.name("key");
         self.to.redis(key);
-        self.to.name("id");
-        self.to.text(id);
-        self.to.name("value");
-        self.to.open_dict();
-        for (field, value) in fields {
-            // Entries of a stream mostly share their fields.
-            match str::from_utf8(field) {
-                Ok(field) => self.to.name(field),
-                Err(_) => self.to.redis(field),
-            }
-            self.to.redis(value);
-        }
-        self.to.close_dict();
+        self.stream_entry(id, fields);
         self.to.close_dict();
     }
 

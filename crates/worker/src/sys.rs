@@ -5,6 +5,8 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::process::Child;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A pair of sockets that keep message boundaries; closed in every child but where they are handed over.
@@ -34,7 +36,7 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// How many descriptors one packet may carry.
-const PASSED_MAX: usize = 2;
+const PASSED_MAX: usize = 3;
 
 /// Sends one packet, and copies of `fds` with it.
 pub(crate) fn send_packet(
@@ -44,7 +46,7 @@ pub(crate) fn send_packet(
 ) -> io::Result<()> {
     assert!(fds.len() <= PASSED_MAX && !bytes.is_empty());
     let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    // u64 words: control messages want the alignment of a `cmsghdr`, and 8 words hold CMSG_SPACE of two descriptors.
+    // u64 words: control messages want the alignment of a `cmsghdr`, and 8 words hold CMSG_SPACE of three descriptors.
     let mut control = [0u64; 8];
     // SAFETY: all-zero is a valid msghdr (null pointers, zero lengths).
     let mut header: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -82,6 +84,88 @@ pub(crate) fn receive_packet(from: BorrowedFd<'_>, into: &mut [u8]) -> io::Resul
         libc::recv(from.as_raw_fd(), into.as_mut_ptr().cast(), into.len(), libc::MSG_DONTWAIT)
     };
     check(received)
+}
+
+/// Memory that another process maps as well. It sees and changes every word at any time, so each is atomic.
+pub(crate) struct SharedMemory {
+    start: NonNull<AtomicU32>,
+    words: usize,
+}
+
+// SAFETY: it is memory of the process, not of a thread, and nothing in it is touched but through atomics.
+unsafe impl Send for SharedMemory {}
+
+impl SharedMemory {
+    /// `bytes` zeros, and the descriptor by which another process maps them. Nobody can change their number: memory that
+    /// was cut off behind our back would end us with SIGBUS.
+    pub(crate) fn new(bytes: usize) -> io::Result<(Self, OwnedFd)> {
+        assert!(bytes > 0 && bytes.is_multiple_of(mem::size_of::<AtomicU32>()));
+        // SAFETY: the name is a C string that outlives the call.
+        let fd = unsafe {
+            libc::memfd_create(c"mailbox".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING)
+        };
+        check(fd as isize)?;
+        // SAFETY: the call succeeded, so it is open and nobody else owns it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
+        // SAFETY: both only concern an open descriptor of ours.
+        check(unsafe { libc::ftruncate(fd.as_raw_fd(), length) } as isize)?;
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // SAFETY: as above.
+        check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, seals) } as isize)?;
+        // SAFETY: a new mapping, placed by the kernel, touches no memory that anybody has.
+        let start = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                fd.as_raw_fd(),
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok((SharedMemory { start, words: bytes / mem::size_of::<AtomicU32>() }, fd))
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU32] {
+        // SAFETY: the mapping is that long and lives until `drop`; it begins at a page, so it is aligned; any bits are
+        // an AtomicU32, and what others do to it meanwhile they do to atomics.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }
+    }
+
+    /// Copies `length` bytes from the byte `at`, a multiple of four.
+    pub(crate) fn read(&self, at: usize, length: usize, into: &mut Vec<u8>) {
+        let first = at / 4;
+        let words = &self.words()[first..first + length.div_ceil(4)];
+        into.clear();
+        for word in words {
+            into.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        into.truncate(length);
+    }
+
+    /// Copies bytes to the byte `at`, a multiple of four; up to three after them become zero.
+    pub(crate) fn write(&self, at: usize, bytes: &[u8]) {
+        let first = at / 4;
+        let words = &self.words()[first..first + bytes.len().div_ceil(4)];
+        for (word, chunk) in words.iter().zip(bytes.chunks(4)) {
+            let mut four = [0; 4];
+            four[..chunk.len()].copy_from_slice(chunk);
+            word.store(u32::from_ne_bytes(four), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        let bytes = self.words * mem::size_of::<AtomicU32>();
+        // SAFETY: the mapping is ours and that long, and nothing borrowed from it outlives `self`. It cannot fail.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), bytes) };
+    }
 }
 
 /// Waits until one of `fds` can be read (the second of a pair: or written), or the time is over.

@@ -20,6 +20,14 @@ pub(crate) fn usage(pid: u32) -> Option<Usage> {
     })
 }
 
+/// What would be free if the process ended: most of a fresh worker is shared with the process that it was forked from.
+pub(crate) fn private_bytes(pid: u32) -> Option<u64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let private = rollup.lines().filter(|line| line.starts_with("Private_"));
+    let kibibytes = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
+    private.map(|line| kibibytes(line).map(|count| count * 1024)).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +36,8 @@ mod tests {
     fn a_living_process_has_figures_and_none_has_not() {
         let own = usage(std::process::id()).unwrap();
         assert!(own.rss_bytes > 100_000);
-        assert!(usage(u32::MAX).is_none());
+        let private = private_bytes(own.pid).unwrap();
+        assert!(private > 10_000 && private <= 2 * own.rss_bytes, "{private} {}", own.rss_bytes);
+        assert!(usage(u32::MAX).is_none() && private_bytes(u32::MAX).is_none());
     }
 }

@@ -54,18 +54,9 @@ impl Zygote {
         Ok(zygote)
     }
 
-    /// Asks for a process that talks over `socket` and prints to `output`.
-    pub(crate) fn fork(
-        &self,
-        process: u64,
-        socket: BorrowedFd<'_>,
-        output: BorrowedFd<'_>,
-    ) -> io::Result<()> {
-        sys::send_packet(
-            self.control.as_fd(),
-            format!("fork {process}").as_bytes(),
-            &[socket, output],
-        )
+    /// Asks for a process. `fds`: the stream it talks over, where it prints to, and its mailbox, if it has one.
+    pub(crate) fn fork(&self, process: u64, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        sys::send_packet(self.control.as_fd(), format!("fork {process}").as_bytes(), fds)
     }
 
     /// The zygote has not reaped the process yet, so the number cannot have gone to a stranger.

@@ -61,8 +61,8 @@ fn bitop(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
     if !result.is_empty() {
         database.set_string(destination, &result, Expiry::Clear);
         database.changed(EventKind::SET, destination);
-    } else if database.remove(destination) {
-        database.changed(EventKind::DEL, destination);
+    } else {
+        database.delete(destination);
     }
     reply.integer(result.len() as i64);
     Ok(())

@@ -1,5 +1,5 @@
 use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
-use keyspace::{Database, EventKind};
+use keyspace::Database;
 use resp::ReplyWriter;
 
 use crate::{Command, Result};
@@ -11,7 +11,7 @@ pub(crate) const DEL: Command = Command {
         .key_flags(&["RM delete"])
         .syntax("key [key ...]"),
     run: |database, args, reply| {
-        delete(database, args, reply, |database, key| database.remove(key))
+        delete(database, args, reply, |database, key| database.delete(key))
     },
 };
 
@@ -28,7 +28,7 @@ pub(crate) const UNLINK: Command = Command {
     .since("4.0.0")
     .syntax("key [key ...]"),
     run: |database, args, reply| {
-        delete(database, args, reply, |database, key| database.unlink(key))
+        delete(database, args, reply, |database, key| database.delete_lazily(key))
     },
 };
 
@@ -36,14 +36,11 @@ fn delete(
     database: &mut Database,
     mut args: Args,
     reply: &mut ReplyWriter,
-    remove: fn(&mut Database<'_>, &[u8]) -> bool,
+    delete: fn(&mut Database<'_>, &[u8]) -> bool,
 ) -> Result {
     let mut deleted = 0;
     for key in args.rest() {
-        if remove(database, key) {
-            database.changed(EventKind::DEL, key);
-            deleted += 1;
-        }
+        deleted += i64::from(delete(database, key));
     }
     reply.integer(deleted);
     Ok(())

@@ -103,9 +103,7 @@ fn restore(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> 
         (ttl, false) => Expiry::At(database.now_ms().saturating_add(ttl)),
     };
     if matches!(expiry, Expiry::At(ms) if ms <= database.now_ms()) {
-        if database.unlink(key) {
-            database.changed(EventKind::DEL, key);
-        }
+        database.delete_lazily(key);
         reply.ok();
         return Ok(());
     }

@@ -119,8 +119,7 @@ fn expire(
     };
     if allowed {
         if at_ms <= database.now_ms() {
-            database.remove(key);
-            database.changed(EventKind::DEL, key);
+            database.delete(key);
         } else {
             database.set_expiry(key, at_ms);
             database.changed(EventKind::EXPIRE, key);

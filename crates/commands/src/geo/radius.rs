@@ -22,14 +22,10 @@ pub(crate) const GEORADIUS: Command = Command {
         "key longitude latitude radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC] \
          [STORE destination|STOREDIST destination]",
     ),
-    run: georadius,
+    run: |database, args, reply| {
+        around(database, args, reply, Centre::Position, Dialect::Radius)
+    },
 };
-
-/// GEORADIUS key longitude latitude radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]
-/// [STORE key | STOREDIST key]
-fn georadius(database: &mut Database, args: Args, reply: &mut ReplyWriter) -> Result {
-    around_position(database, args, Dialect::Radius, reply)
-}
 
 pub(crate) const GEORADIUS_RO: Command = Command {
     spec: CommandSpec::new(
@@ -44,29 +40,10 @@ pub(crate) const GEORADIUS_RO: Command = Command {
     .syntax(
         "key longitude latitude radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC]",
     ),
-    run: georadius_ro,
+    run: |database, args, reply| {
+        around(database, args, reply, Centre::Position, Dialect::RadiusReadOnly)
+    },
 };
-
-/// GEORADIUS_RO key longitude latitude radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]
-fn georadius_ro(database: &mut Database, args: Args, reply: &mut ReplyWriter) -> Result {
-    around_position(database, args, Dialect::RadiusReadOnly, reply)
-}
-
-fn around_position(
-    database: &mut Database,
-    mut args: Args,
-    dialect: Dialect,
-    reply: &mut ReplyWriter,
-) -> Result {
-    let key = args.bytes()?;
-    let set = database.get::<SortedSet>(key)?;
-    let centre = Some(Position::parse(&mut args)?);
-    let extent = Some(parse_radius(&mut args)?);
-    let mut query = Query::around(centre, extent);
-    query.parse_options(args, dialect, set)?;
-
-    query.answer(database, key, EventKind::GEORADIUSSTORE, reply)
-}
 
 pub(crate) const GEORADIUSBYMEMBER: Command = Command {
     spec: CommandSpec::new(
@@ -82,14 +59,8 @@ pub(crate) const GEORADIUSBYMEMBER: Command = Command {
         "key member radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC] \
          [STORE destination|STOREDIST destination]",
     ),
-    run: georadiusbymember,
+    run: |database, args, reply| around(database, args, reply, Centre::Member, Dialect::Radius),
 };
-
-/// GEORADIUSBYMEMBER key member radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]
-/// [STORE key | STOREDIST key]
-fn georadiusbymember(database: &mut Database, args: Args, reply: &mut ReplyWriter) -> Result {
-    around_member(database, args, Dialect::Radius, reply)
-}
 
 pub(crate) const GEORADIUSBYMEMBER_RO: Command = Command {
     spec: CommandSpec::new(
@@ -104,29 +75,39 @@ pub(crate) const GEORADIUSBYMEMBER_RO: Command = Command {
     .syntax(
         "key member radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC]",
     ),
-    run: georadiusbymember_ro,
+    run: |database, args, reply| {
+        around(database, args, reply, Centre::Member, Dialect::RadiusReadOnly)
+    },
 };
 
-/// GEORADIUSBYMEMBER_RO key member radius unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]
-fn georadiusbymember_ro(database: &mut Database, args: Args, reply: &mut ReplyWriter) -> Result {
-    around_member(database, args, Dialect::RadiusReadOnly, reply)
+/// What the circle is drawn around.
+#[derive(Clone, Copy)]
+enum Centre {
+    Position,
+    Member,
 }
 
-fn around_member(
+/// GEORADIUS[_RO] key longitude latitude radius unit …, GEORADIUSBYMEMBER[_RO] key member radius unit …
+/// [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]
+fn around(
     database: &mut Database,
     mut args: Args,
-    dialect: Dialect,
     reply: &mut ReplyWriter,
+    centre: Centre,
+    dialect: Dialect,
 ) -> Result {
     let key = args.bytes()?;
     let set = database.get::<SortedSet>(key)?;
-    let centre = centre_of(set, args.bytes()?)?;
-    // Redis does not look at the radius either when there is nothing to search.
-    let extent = match set {
-        Some(_) => Some(parse_radius(&mut args)?),
-        None => args.take(2).map(|_| None)?,
+    let position = match centre {
+        Centre::Position => Some(Position::parse(&mut args)?),
+        Centre::Member => centre_of(set, args.bytes()?)?,
     };
-    let mut query = Query::around(centre, extent);
+    let extent = match (centre, set) {
+        // Redis does not look at the radius either when there is nothing to search.
+        (Centre::Member, None) => args.take(2).map(|_| None)?,
+        _ => Some(parse_radius(&mut args)?),
+    };
+    let mut query = Query::around(position, extent);
     query.parse_options(args, dialect, set)?;
 
     query.answer(database, key, EventKind::GEORADIUSSTORE, reply)

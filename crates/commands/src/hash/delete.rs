@@ -1,8 +1,8 @@
-use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
-use keyspace::{Database, EventKind, Hash};
-use resp::ReplyWriter;
+use command_spec::{Arity, CommandSpec, Flags, Group, Keys};
+use keyspace::{EventKind, Hash};
 
-use crate::{Command, Result};
+use crate::Command;
+use crate::remove::remove_each;
 
 pub(crate) const HDEL: Command = Command {
     spec: CommandSpec::new(
@@ -16,23 +16,8 @@ pub(crate) const HDEL: Command = Command {
     .key_flags(&["RW delete"])
     .since("2.0.0")
     .syntax("key field [field ...]"),
-    run: hdel,
+    run: |database, args, reply| remove_each(database, args, reply, EventKind::HDEL, Hash::remove),
 };
-
-/// HDEL key field [field ...]
-fn hdel(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let key = args.bytes()?;
-
-    let removed = match database.get_mut::<Hash>(key)? {
-        Some(hash) => args.rest().iter().filter(|field| hash.remove(field)).count(),
-        None => 0,
-    };
-    if removed > 0 {
-        database.changed(EventKind::HDEL, key);
-    }
-    reply.integer(removed as i64);
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@ use command_spec::{ArgError, Args, Arity, CommandSpec, Flags, Group, Keys};
 use keyspace::{Database, EventKind, Hash};
 use resp::{ReplyWriter, parse_double};
 
-use crate::decimal::{DecimalError, add_decimals};
+use crate::decimal::add_decimals;
 use crate::error::fail;
 use crate::{Command, Error, Result};
 
@@ -32,11 +32,8 @@ fn hincrbyfloat(database: &mut Database, mut args: Args, reply: &mut ReplyWriter
     let limits = database.limits();
     // What is refused below is refused for a field that is there: no hash is left empty.
     let hash = database.get_or_insert::<Hash>(key)?;
-    let sum = add_decimals(hash.get(field).unwrap_or(b"0"), increment);
-    let sum = sum.map_err(|error| match error {
-        DecimalError::NotANumber => Error::text("ERR hash value is not a float"),
-        DecimalError::NotFinite => Error::text("ERR increment would produce NaN or Infinity"),
-    })?;
+    let sum = add_decimals(hash.get(field).unwrap_or(b"0"), increment)
+        .map_err(|error| error.or_no_number(Error::text("ERR hash value is not a float")))?;
     hash.set(field, sum.as_bytes(), &limits);
     database.changed(EventKind::HINCRBYFLOAT, key);
     reply.text(&sum);

@@ -1,8 +1,8 @@
-use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
-use keyspace::{Database, EventKind, Set};
-use resp::ReplyWriter;
+use command_spec::{Arity, CommandSpec, Flags, Group, Keys};
+use keyspace::{EventKind, Set};
 
-use crate::{Command, Result};
+use crate::Command;
+use crate::remove::remove_each;
 
 pub(crate) const SREM: Command = Command {
     spec: CommandSpec::new(
@@ -15,24 +15,8 @@ pub(crate) const SREM: Command = Command {
     .keys(Keys::First)
     .key_flags(&["RW delete"])
     .syntax("key member [member ...]"),
-    run: srem,
+    run: |database, args, reply| remove_each(database, args, reply, EventKind::SREM, Set::remove),
 };
-
-/// SREM key member [member ...]
-fn srem(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let key = args.bytes()?;
-    let members = args.rest();
-
-    let removed = match database.get_mut::<Set>(key)? {
-        Some(set) => members.iter().filter(|member| set.remove(member)).count(),
-        None => 0,
-    };
-    if removed > 0 {
-        database.changed(EventKind::SREM, key);
-    }
-    reply.integer(removed as i64);
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {

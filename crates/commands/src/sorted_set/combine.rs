@@ -68,25 +68,19 @@ pub(crate) const ZDIFF: Command = Command {
 /// ZUNION, ZINTER, ZDIFF numkeys key [key ...] [WEIGHTS …] [AGGREGATE …] [WITHSCORES]
 fn answer(
     database: &mut Database,
-    mut args: Args,
+    args: Args,
     reply: &mut ReplyWriter,
     operation: Operation,
     name: &str,
 ) -> Result {
-    let keys = counted_keys(&mut args, name)?;
-
-    let limits = database.limits();
-    let mut sources = Source::read_each(database, keys)?;
     let mut shown = Shown::Member;
-    let mut aggregate = Aggregate::Sum;
-    while !args.is_empty() {
-        if args.keyword("WITHSCORES") {
+    let result = combine(database, args, operation, name, |args| {
+        let is_given = args.keyword("WITHSCORES");
+        if is_given {
             shown = Shown::MemberAndScore;
-        } else {
-            parse_option(&mut args, operation, &mut sources, &mut aggregate)?;
         }
-    }
-    let result = combined(sources, operation, aggregate, &limits);
+        is_given
+    })?;
     write_members(reply, result.iter(), shown);
     Ok(())
 }
@@ -156,15 +150,7 @@ fn keep(
 ) -> Result {
     let destination = args.bytes()?;
     // The events are named as the commands are.
-    let keys = counted_keys(&mut args, event.name)?;
-
-    let limits = database.limits();
-    let mut sources = Source::read_each(database, keys)?;
-    let mut aggregate = Aggregate::Sum;
-    while !args.is_empty() {
-        parse_option(&mut args, operation, &mut sources, &mut aggregate)?;
-    }
-    let result = combined(sources, operation, aggregate, &limits);
+    let result = combine(database, args, operation, event.name, |_| false)?;
     reply.integer(store(database, destination, Object::SortedSet(result), event) as i64);
     Ok(())
 }
@@ -203,6 +189,27 @@ fn zintercard(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
     });
     reply.integer(count as i64);
     Ok(())
+}
+
+/// numkeys key [key ...] [WEIGHTS …] [AGGREGATE …], and what else `takes_own_option` knows: the set that comes of it.
+fn combine(
+    database: &mut Database,
+    mut args: Args,
+    operation: Operation,
+    name: &str,
+    mut takes_own_option: impl FnMut(&mut Args) -> bool,
+) -> Result<SortedSet> {
+    let keys = counted_keys(&mut args, name)?;
+
+    let limits = database.limits();
+    let mut sources = Source::read_each(database, keys)?;
+    let mut aggregate = Aggregate::Sum;
+    while !args.is_empty() {
+        if !takes_own_option(&mut args) {
+            parse_option(&mut args, operation, &mut sources, &mut aggregate)?;
+        }
+    }
+    Ok(combined(sources, operation, aggregate, &limits))
 }
 
 /// numkeys key [key ...]

@@ -1,8 +1,8 @@
-use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
-use keyspace::{Database, EventKind, SortedSet};
-use resp::ReplyWriter;
+use command_spec::{Arity, CommandSpec, Flags, Group, Keys};
+use keyspace::{EventKind, SortedSet};
 
-use crate::{Command, Result};
+use crate::Command;
+use crate::remove::remove_each;
 
 pub(crate) const ZREM: Command = Command {
     spec: CommandSpec::new(
@@ -16,24 +16,10 @@ pub(crate) const ZREM: Command = Command {
     .key_flags(&["RW delete"])
     .since("1.2.0")
     .syntax("key member [member ...]"),
-    run: zrem,
+    run: |database, args, reply| {
+        remove_each(database, args, reply, EventKind::ZREM, SortedSet::remove)
+    },
 };
-
-/// ZREM key member [member ...]
-fn zrem(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let key = args.bytes()?;
-    let members = args.rest();
-
-    let removed = match database.get_mut::<SortedSet>(key)? {
-        Some(set) => members.iter().filter(|member| set.remove(member)).count(),
-        None => 0,
-    };
-    if removed > 0 {
-        database.changed(EventKind::ZREM, key);
-    }
-    reply.integer(removed as i64);
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {

@@ -28,12 +28,8 @@ fn incrbyfloat(database: &mut Database, mut args: Args, reply: &mut ReplyWriter)
         Some(value) => value.to_vec(),
         None => b"0".to_vec(),
     };
-    let sum = add_decimals(&old, increment).map_err(|error| match error {
-        crate::decimal::DecimalError::NotANumber => Error::Argument(ArgError::NotFloat),
-        crate::decimal::DecimalError::NotFinite => {
-            Error::text("ERR increment would produce NaN or Infinity")
-        }
-    })?;
+    let sum = add_decimals(&old, increment)
+        .map_err(|error| error.or_no_number(Error::Argument(ArgError::NotFloat)))?;
     database.set_string(key, sum.as_bytes(), Expiry::Keep);
     database.changed(EventKind::INCRBYFLOAT, key);
     reply.text(&sum);

@@ -56,8 +56,7 @@ fn getdel(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
             return Ok(());
         }
     }
-    database.remove(key);
-    database.changed(EventKind::DEL, key);
+    database.delete(key);
     Ok(())
 }
 
@@ -134,8 +133,7 @@ fn getex(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
             let amount = amount.integer()?;
             let at_ms = time.positive_moment(amount, database.now_ms(), "getex")?;
             if at_ms <= database.now_ms() {
-                database.remove(key);
-                database.changed(EventKind::DEL, key);
+                database.delete(key);
             } else {
                 database.set_expiry(key, at_ms);
                 database.changed(EventKind::EXPIRE, key);

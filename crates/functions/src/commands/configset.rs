@@ -23,6 +23,7 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
     }
     // What runs already may have a limit from now on.
     engine.watch_limits(call.doors);
+    engine.tell_profiling(call.doors);
     Ok(Answer::Ready)
 }
 

@@ -1,9 +1,11 @@
 use resp::ReplyWriter;
 
+use super::metrics::write_figures;
 use super::{Call, Command, Refusal, spec};
 use crate::config::ReplyCompat;
 use crate::engine::{Answer, Engine};
 use crate::identifier::RegistrationNumber;
+use crate::metrics::of_registration;
 use crate::registrations::{KeysTrigger, Registration, StreamTrigger, Trigger};
 
 pub(crate) const COMMAND: Command = Command {
@@ -57,7 +59,7 @@ pub(super) fn write_registration(
 }
 
 fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut ReplyWriter) {
-    let with_durations = compat == ReplyCompat::V1_2_13;
+    let with_durations = compat >= ReplyCompat::V1_2_13;
     let statistics = &registration.statistics;
     let stream = match &registration.trigger {
         Trigger::Stream(stream) => Some(stream),
@@ -67,6 +69,8 @@ fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut Repl
     if with_durations {
         pairs += 3 + 2 * usize::from(stream.is_some());
     }
+    let is_ours = compat == ReplyCompat::Mainspring;
+    pairs += 2 * usize::from(is_ours);
 
     reply.array(2 * pairs);
     reply.text("mode");
@@ -113,6 +117,14 @@ fn write_data(registration: &Registration, compat: ReplyCompat, reply: &mut Repl
         reply.text("status");
         reply.text(stream.status.name());
     }
+    if is_ours {
+        let figures = of_registration(registration);
+        reply.text("metrics");
+        reply.array(2 * figures.len());
+        write_figures(&figures, reply);
+        reply.text("doubts");
+        write_texts(registration.doubts.iter().map(String::as_str), reply);
+    }
 }
 
 fn write_durations(registration: &Registration, reply: &mut ReplyWriter) {
@@ -152,7 +164,7 @@ fn write_texts<'a>(texts: impl ExactSizeIterator<Item = &'a str>, reply: &mut Re
 }
 
 fn write_stream(stream: &StreamTrigger, compat: ReplyCompat, reply: &mut ReplyWriter) {
-    let with_policy = compat == ReplyCompat::V1_2_13;
+    let with_policy = compat >= ReplyCompat::V1_2_13;
     reply.array(if with_policy { 12 } else { 6 });
     reply.text("batchSize");
     reply.integer(stream.batch as i64);
@@ -174,8 +186,9 @@ fn write_stream(stream: &StreamTrigger, compat: ReplyCompat, reply: &mut ReplyWr
 fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompat) -> String {
     let session = &engine.sessions.by_number[&registration.session];
     let requirements = private_requirements(engine, &session.requirements);
+    let doubts = private_doubts(registration);
     if compat == ReplyCompat::V1_2_1 {
-        return format!("{{'sessionId':'{}', 'depsList':[{requirements}]}}", session.name);
+        return format!("{{'sessionId':'{}', 'depsList':[{requirements}]{doubts}}}", session.name);
     }
     let number = registration.session;
     let linked = engine.sessions.by_name.get(&session.name) == Some(&number);
@@ -188,7 +201,7 @@ fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompa
     format!(
         "{{'sessionName':'{}', 'sessionDescription':'{}', 'refCount': {}, 'linkedTo': {}, \
          'dead': {}, 'isInstallationNeeded':0, 'registrationsList':[{}], \
-         'depsList':[{requirements}]}}",
+         'depsList':[{requirements}]{doubts}}}",
         session.name,
         session.description.as_deref().unwrap_or("null"),
         ids.len() + session.unfinished,
@@ -199,10 +212,6 @@ fn private_data(engine: &Engine, registration: &Registration, compat: ReplyCompa
 }
 
 fn private_requirements(engine: &Engine, requirements: &[String]) -> String {
-    let quoted = |text: &str| {
-        let escaped = text.replace('\\', "\\\\").replace('\'', "\\'");
-        format!("'{escaped}'")
-    };
     let list = requirements.iter().filter_map(|name| engine.requirements.installed.get(name));
     let list = list.map(|installed| {
         let wheels: Vec<String> = installed.wheels.iter().map(|wheel| quoted(wheel)).collect();
@@ -214,6 +223,30 @@ fn private_requirements(engine: &Engine, requirements: &[String]) -> String {
         )
     });
     list.collect::<Vec<_>>().join(", ")
+}
+
+/// Only where there are any: so that nobody who knows RedisGears' layout has to look at more than before.
+fn private_doubts(registration: &Registration) -> String {
+    if registration.doubts.is_empty() {
+        return String::new();
+    }
+    let doubts: Vec<String> = registration.doubts.iter().map(|doubt| quoted(doubt)).collect();
+    format!(", 'doubts':[{}]", doubts.join(", "))
+}
+
+/// A text as Python writes it in its source.
+fn quoted(text: &str) -> String {
+    let mut literal = String::from("'");
+    for letter in text.chars() {
+        match letter {
+            '\\' | '\'' => literal.extend(['\\', letter]),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            '\0' => literal.push_str("\\0"),
+            letter => literal.push(letter),
+        }
+    }
+    literal + "'"
 }
 
 #[cfg(test)]
@@ -293,6 +326,33 @@ mod tests {
                     $10|trimStream|:1|$14|onFailedPolicy|$8|continue|$13|retryInterval|:1|\
                     $6|status|$2|OK|";
         assert!(dump.contains("RegistrationData|*26|") && dump.contains(args), "{dump}");
+    }
+
+    #[test]
+    fn names_that_do_nothing_are_told_with_those_they_may_stand_for() {
+        let kwargs = [("eventTypes", Argument::List(vec![text("hs'ett"), text("set")]))];
+        let mut stage = Stage::registered(plan("KeysReader", &[StepKind::Map]), &kwargs);
+        let told =
+            r"'depsList':[], 'doubts':['there is no event \'hs\'ett\': is \'hset\' meant?']}|";
+        for compat in ["1.2.1", "1.2.13", "mainspring"] {
+            stage.command(&format!("RG.CONFIGSET ReplyCompat {compat}"));
+            let dump = stage.command("RG.DUMPREGISTRATIONS");
+            assert!(dump.contains(told), "{dump}");
+        }
+    }
+
+    #[test]
+    fn our_own_layout_ends_with_figures_and_doubts() {
+        let kwargs = [("trigger", text("t")), ("inordr", Argument::Bool(true))];
+        let mut stage = Stage::registered(plan("CommandReader", &[StepKind::Map]), &kwargs);
+        stage.command("RG.CONFIGSET ReplyCompat mainspring");
+        let dump = stage.command("RG.DUMPREGISTRATIONS");
+        assert!(dump.contains("RegistrationData|*24|$4|mode|"), "{dump}");
+        let end = "$7|inorder|:0|$7|metrics|*28|$5|calls|:0|$9|succeeded|:0|";
+        assert!(dump.contains(end), "{dump}");
+        let end = "$13|last_error_ms|:0|$6|doubts|*1|$58|register() knows no argument 'inordr': \
+                   is 'inorder' meant?|$2|PD|";
+        assert!(dump.contains(end), "{dump}");
     }
 
     #[test]

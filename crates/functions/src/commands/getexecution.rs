@@ -48,7 +48,8 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
     reply.integer((execution.read_us / 1000) as i64);
     reply.text("steps");
     reply.array(execution.plan.steps.len());
-    for step in execution.plan.steps.iter().rev() {
+    let measured = execution.step_us.iter().rev().copied().chain(std::iter::repeat(0));
+    for (step, us) in execution.plan.steps.iter().rev().zip(measured) {
         reply.array(8);
         for (name, value) in
             [("type", kind_name(step.kind)), ("name", &step.name), ("arg", &step.argument)]
@@ -57,7 +58,7 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
             reply.text(value);
             if name == "type" {
                 reply.text("duration");
-                reply.integer(0);
+                reply.integer((us / 1000) as i64);
             }
         }
     }

@@ -13,10 +13,12 @@ mod getresults;
 mod getresultsblocking;
 mod hello;
 mod infocluster;
+mod metrics;
 mod pauseregistrations;
 mod pydumpreqs;
 mod pydumpsessions;
 mod pyexecute;
+mod pyprofile;
 mod pystats;
 mod refreshcluster;
 mod trigger;
@@ -64,7 +66,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 /// Sorted by name.
-static COMMANDS: [Command; 23] = [
+static COMMANDS: [Command; 25] = [
     abortexecution::COMMAND,
     clearregistrationsstats::COMMAND,
     configget::COMMAND,
@@ -78,10 +80,12 @@ static COMMANDS: [Command; 23] = [
     getresultsblocking::COMMAND,
     hello::COMMAND,
     infocluster::COMMAND,
+    metrics::COMMAND,
     pauseregistrations::COMMAND,
     pydumpreqs::COMMAND,
     pydumpsessions::COMMAND,
     pyexecute::COMMAND,
+    pyprofile::COMMAND,
     pystats::COMMAND,
     refreshcluster::COMMAND,
     trigger::COMMAND,

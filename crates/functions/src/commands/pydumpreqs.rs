@@ -24,7 +24,7 @@ fn run(engine: &mut Engine, call: &mut Call) -> Result<Answer, Refusal> {
 }
 
 pub(super) fn write_requirement(engine: &Engine, installed: &Installed, reply: &mut ReplyWriter) {
-    let is_late = engine.config.reply_compat() == ReplyCompat::V1_2_13;
+    let is_late = engine.config.reply_compat() >= ReplyCompat::V1_2_13;
     reply.array(if is_late { 18 } else { 12 });
     reply.text("GearReqVersion");
     reply.integer(if is_late { 2 } else { 1 });

@@ -1,7 +1,10 @@
 use super::dumpregistrations::{Detail, write_registration};
+use super::metrics::write_figures;
 use super::pydumpreqs::write_requirement;
 use super::{Call, Command, Refusal, spec};
+use crate::config::ReplyCompat;
 use crate::engine::{Answer, Engine};
+use crate::metrics::of_session;
 use crate::session::{Session, SessionNumber};
 
 pub(crate) const COMMAND: Command = Command {
@@ -69,7 +72,9 @@ fn write_session(engine: &Engine, call: &mut Call, number: SessionNumber, verbos
     let linked = is_linked(engine, number, session);
     let registrations: Vec<_> =
         engine.registrations.listed().filter(|(_, found)| found.session == number).collect();
-    reply.array(16);
+    let is_ours = engine.config.reply_compat() == ReplyCompat::Mainspring;
+    let figures = if is_ours { &of_session(session, call.doors)[..] } else { &[] };
+    reply.array(16 + 2 * figures.len());
     reply.text("ID");
     reply.text(&session.name);
     reply.text("sessionDescription");
@@ -102,6 +107,7 @@ fn write_session(engine: &Engine, call: &mut Call, number: SessionNumber, verbos
             reply.text(&engine.identifiers.text(number.0));
         }
     }
+    write_figures(figures, reply);
 }
 
 #[cfg(test)]
@@ -130,6 +136,16 @@ mod tests {
         assert_eq!(stage.command("RG.PYDUMPSESSIONS"), expected);
         assert_eq!(stage.command("RG.PYDUMPSESSIONS SESSIONS a"), expected);
         assert_eq!(stage.command("RG.PYDUMPSESSIONS DEAD"), "*0|");
+    }
+
+    #[test]
+    fn our_own_layout_ends_with_the_figures_of_the_process() {
+        let mut stage = stage();
+        stage.command("RG.CONFIGSET ReplyCompat mainspring");
+        let dump = stage.command("RG.PYDUMPSESSIONS");
+        assert!(dump.starts_with("*1|*26|$2|ID|$1|a|"), "{dump}");
+        let end = "$3|pid|:1|$6|cpu_us|:0|$9|rss_bytes|:1000|$8|restarts|:0|$10|executions|:0|";
+        assert!(dump.ends_with(end), "{dump}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::config::Key;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::identifier::RegistrationNumber;
 use crate::plan::Argument;
-use crate::registrations::Outcome;
+use crate::registrations::{Outcome, Times};
 use crate::worker::ExecutionId;
 
 impl Engine {
@@ -83,8 +83,13 @@ impl Engine {
         let input = std::mem::replace(&mut execution.input, Input::None);
 
         self.leave_session(id, session, now_us);
-        if let Origin::Registration(number) = origin {
-            self.settle(doors, number, id, input, was_running);
+        match origin {
+            Origin::Registration(number) => {
+                self.settle(doors, number, id, input, was_running, now_us);
+            }
+            Origin::Script | Origin::Unblocking | Origin::Step => {
+                self.count_run(doors.host.now_ms(), id);
+            }
         }
         self.answer_clients(doors, id);
         if origin == Origin::Step {
@@ -128,6 +133,15 @@ impl Engine {
         }
     }
 
+    /// Nothing makes a run wait: its lag is its duration.
+    fn count_run(&mut self, now_ms: i64, id: ExecutionId) {
+        let execution = &self.executions[&id];
+        let duration_us = execution.total_us;
+        let times = execution.started_us.map(|_| Times { duration_us, lag_us: duration_us });
+        self.runs.triggered += 1;
+        self.runs.ended(outcome_of(execution), times, now_ms);
+    }
+
     fn settle(
         &mut self,
         doors: &mut Doors,
@@ -135,16 +149,25 @@ impl Engine {
         id: ExecutionId,
         input: Input,
         was_running: bool,
+        now_us: u64,
     ) {
         let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
         let execution = &self.executions[&id];
         let error = execution.errors.first().cloned();
-        let outcome = match (&error, execution.status) {
-            (Some(error), _) => Outcome::Failed(error),
-            (None, Status::Aborted) => Outcome::Aborted(None),
-            (None, _) => Outcome::Succeeded,
+        let now_ms = doors.host.now_ms();
+        // The oldest entry of a stream may have waited for others, or for the batch before.
+        let since_ms = match &input {
+            Input::Stream(run) => run.since_ms,
+            _ => None,
         };
-        registration.statistics.ended(outcome, execution.total_us);
+        let times = execution.started_us.map(|_| Times {
+            duration_us: execution.total_us,
+            lag_us: match since_ms {
+                Some(since_ms) => (now_ms - since_ms).max(0).unsigned_abs() * 1000,
+                None => now_us.saturating_sub(execution.arrived_us),
+            },
+        });
+        registration.statistics.ended(outcome_of(execution), times, now_ms);
         let was_in_flight = was_running || self.insides.get(id).is_some();
         registration.in_flight -= usize::from(was_in_flight);
         if let Input::Stream(run) = input {
@@ -221,6 +244,14 @@ impl Engine {
         if let Some(oldest) = registration.kept.pop_front_if(|_| is_over) {
             self.forget_execution(oldest);
         }
+    }
+}
+
+fn outcome_of(execution: &Execution) -> Outcome<'_> {
+    match (execution.errors.first(), execution.status) {
+        (Some(error), _) => Outcome::Failed(error),
+        (None, Status::Aborted) => Outcome::Aborted(None),
+        (None, _) => Outcome::Succeeded,
     }
 }
 

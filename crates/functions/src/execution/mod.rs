@@ -12,7 +12,7 @@ use crate::operators::Leading;
 use crate::plan::{Argument, Plan};
 use crate::readers::Walk;
 use crate::readers::stream::StreamRun;
-use crate::registrations::{EventName, Registration};
+use crate::registrations::{EventName, Going, Registration};
 use crate::session::SessionNumber;
 use crate::worker::FunctionId;
 
@@ -71,6 +71,7 @@ pub(crate) enum Input {
         key: Box<[u8]>,
         event: EventName,
     },
+    Going(Box<Going>),
     /// Stays while the worker has the entries: they are acknowledged at the end.
     Stream(Box<StreamRun>),
     Batch(Box<Batch>),
@@ -183,10 +184,14 @@ pub(crate) struct Execution {
     pub(crate) stop: Option<Stop>,
     /// MaxExecutions pushed it out of the list: it goes as soon as it is over.
     pub(crate) evicted: bool,
+    /// When what caused it was seen, on the host's monotonic clock; 0 before that is known.
+    pub(crate) arrived_us: u64,
     /// When a thread took it up, on the host's monotonic clock.
     pub(crate) started_us: Option<u64>,
     pub(crate) total_us: u64,
     pub(crate) read_us: u64,
+    /// Of the last steps, where ProfileExecutions says so: the first ones may run in the engine.
+    pub(crate) step_us: Box<[u64]>,
 }
 
 impl Execution {
@@ -211,9 +216,11 @@ impl Execution {
             errors: Vec::new(),
             stop: None,
             evicted: false,
+            arrived_us: 0,
             started_us: None,
             total_us: 0,
             read_us: 0,
+            step_us: Box::default(),
         }
     }
 

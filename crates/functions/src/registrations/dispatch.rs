@@ -20,6 +20,7 @@ impl Engine {
     /// Queues an execution of a registration; `work` starts it.
     pub(crate) fn enqueue(
         &mut self,
+        doors: &Doors,
         number: RegistrationNumber,
         input: Input,
     ) -> Result<ExecutionId, QueueFull> {
@@ -45,13 +46,17 @@ impl Engine {
         registration.statistics.triggered += 1;
         if self.queued >= max {
             let why = queue_full_text(max);
-            registration.statistics.ended(Outcome::Aborted(Some(&why)), 0);
+            let now_ms = doors.host.now_ms();
+            registration.statistics.ended(Outcome::Aborted(Some(&why)), None, now_ms);
             return Err(QueueFull);
         }
-        let execution = Execution::of_registration(number, registration, input);
+        let mut execution = Execution::of_registration(number, registration, input);
+        execution.arrived_us = doors.host.turn_us();
         let is_listed = registration.is_kept();
         let id = self.identifiers.next_execution();
         registration.pending.push_back(id);
+        let statistics = &mut registration.statistics;
+        statistics.queue_max = statistics.queue_max.max(registration.pending.len());
         self.queued += 1;
         self.add_execution(id, execution, is_listed);
         self.mark_ready(number);
@@ -104,7 +109,7 @@ impl Engine {
         let must_wait =
             !registration.pending.is_empty() || !registration.may_start() || !session.accepts();
         if must_wait {
-            let id = self.enqueue(number, Input::Command(Arguments::pack(args)))?;
+            let id = self.enqueue(doors, number, Input::Command(Arguments::pack(args)))?;
             self.execution(id).client = Some(client);
             return Ok(());
         }
@@ -114,6 +119,7 @@ impl Engine {
         registration.statistics.triggered += 1;
         let mut execution = Execution::of_registration(number, registration, Input::None);
         execution.client = Some(client);
+        execution.arrived_us = doors.host.turn_us();
         let id = self.identifiers.next_execution();
         self.add_execution(id, execution, false);
         self.invoke(doors, id, &mut |_, sink| sink.command(&mut args.iter().copied()));
@@ -164,10 +170,7 @@ impl Engine {
                 self.invoke(doors, id, &mut |_, sink| sink.command(&mut args.iter()));
             }
             Input::Event { key, event } => {
-                let projection = match &self.registrations.by_number[&number].trigger {
-                    Trigger::Keys(keys) => keys.projection,
-                    Trigger::Command(_) | Trigger::Stream(_) => Projection::KeyAndValue,
-                };
+                let projection = self.projection(number);
                 let name: Box<str> = self.event_names.text(event).into();
                 // The value is read now: what counts is the state when the execution starts.
                 self.invoke(doors, id, &mut |doors, sink| match projection {
@@ -176,6 +179,10 @@ impl Engine {
                         sink.key(&key, Some(value), Some(&name));
                     }),
                 });
+            }
+            Input::Going(going) => {
+                let projection = self.projection(number);
+                self.invoke(doors, id, &mut |host, sink| going.put(host, projection, sink));
             }
             Input::Stream(mut run) => {
                 let entries = stream::read_group(doors.host, &run);
@@ -201,6 +208,13 @@ impl Engine {
         }
     }
 
+    fn projection(&self, number: RegistrationNumber) -> Projection {
+        match &self.registrations.by_number[&number].trigger {
+            Trigger::Keys(keys) => keys.projection,
+            Trigger::Command(_) | Trigger::Stream(_) => Projection::KeyAndValue,
+        }
+    }
+
     /// Sends an execution to its worker, with all it reads.
     fn invoke(
         &mut self,
@@ -215,6 +229,9 @@ impl Engine {
         let worker = session.worker().expect("a session that accepts has a worker");
 
         execution.status = Status::Running;
+        if execution.arrived_us == 0 {
+            execution.arrived_us = now_us;
+        }
         let inside = self.insides.get(id).map(|inside| inside.may_suspend);
         if inside.is_none() {
             session.order.push_back(id);

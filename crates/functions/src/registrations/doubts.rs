@@ -78,13 +78,15 @@ mod tests {
 
     #[test]
     fn names_that_do_nothing_are_logged_with_those_they_may_stand_for() {
-        let stage = Stage::registered(plan("KeysReader", &[]), &kwargs());
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code ID a");
+        stage.register(WORKER, 0, plan("KeysReader", &[]), &kwargs());
         assert_eq!(
             stage.host.logs,
             [
-                "GEARS: register() knows no argument 'readvalue': is 'readValue' meant?",
-                "GEARS: there is no event 'hsett': is 'hset' meant?",
-                "GEARS: there is no event 'nonsense'"
+                "GEARS: [a] register() knows no argument 'readvalue': is 'readValue' meant?",
+                "GEARS: [a] there is no event 'hsett': is 'hset' meant?",
+                "GEARS: [a] there is no event 'nonsense'"
             ]
         );
     }

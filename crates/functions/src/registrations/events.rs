@@ -23,7 +23,11 @@ impl KeysTrigger {
     fn wants(&self, host: &mut dyn Host, event: &str, key: &[u8]) -> bool {
         let by_name =
             self.events.as_ref().is_none_or(|events| events.iter().any(|name| **name == *event));
-        by_name && self.types.as_ref().is_none_or(|types| types.include(type_of(host, key)))
+        by_name && (self.types.is_none() || self.wants_type(type_of(host, key)))
+    }
+
+    pub(super) fn wants_type(&self, name: &str) -> bool {
+        self.types.as_ref().is_none_or(|types| types.include(name))
     }
 }
 
@@ -56,6 +60,9 @@ fn type_of(host: &mut dyn Host, key: &[u8]) -> &'static str {
             Value::String(_) => "string",
             Value::List(_) => "list",
             Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
+            Value::Stream(_) => "stream",
             // Records call a stream's type unknown; registrations name it.
             Value::Opaque("unknown") => "stream",
             Value::Opaque(name) => name,
@@ -129,6 +136,12 @@ impl Engine {
         self.happening.take().map_or_else(Vec::new, |happening| happening.inside)
     }
 
+    pub(super) fn is_by_wanted_command(&self, keys: &KeysTrigger, during: During) -> bool {
+        keys.commands.as_ref().is_none_or(|names| {
+            during.cause.is_some_and(|cause| self.causes.is_command(cause, names))
+        })
+    }
+
     fn key_event_for(
         &mut self,
         doors: &mut Doors,
@@ -139,14 +152,13 @@ impl Engine {
         let registration = self.registrations.by_number.get(&number);
         match &registration.expect("the index holds registrations that are there").trigger {
             Trigger::Keys(keys) => {
-                let cause = self.happening.as_ref().and_then(|happening| happening.during.cause);
-                let by_command = keys.commands.as_ref().is_none_or(|names| {
-                    cause.is_some_and(|cause| self.causes.is_command(cause, names))
-                });
+                let during = self.happening.as_ref().map(|happening| happening.during);
+                let by_command = self.is_by_wanted_command(keys, during.unwrap_or_default());
                 if by_command && keys.wants(doors.host, event, key) {
                     let event = self.event_names.number(event);
                     // A full queue has counted the event as aborted, and its reason is the last error.
-                    let _queued = self.enqueue(number, Input::Event { key: key.into(), event });
+                    let _queued =
+                        self.enqueue(doors, number, Input::Event { key: key.into(), event });
                 }
             }
             // The index knows names and keys, not which name goes with which key.

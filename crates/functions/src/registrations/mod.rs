@@ -6,15 +6,17 @@ pub(crate) mod dispatch;
 mod doubts;
 mod event_index;
 mod events;
+mod histogram;
 pub(crate) mod hooks;
 mod pattern;
+mod removals;
 mod statistics;
 mod streams;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::host::EventInterest;
+use crate::host::{EventInterest, Removal};
 use crate::identifier::RegistrationNumber;
 use crate::plan::Plan;
 use crate::readers::Reader;
@@ -28,10 +30,13 @@ pub(crate) use doubts::doubts;
 pub(crate) use event_index::EventIndex;
 pub use events::During;
 pub(crate) use events::{EventName, EventNames, Happening, KeyTypes, KeysTrigger};
+pub(crate) use histogram::Histogram;
 pub use hooks::HookedCall;
 pub(crate) use hooks::{Hook, HookIndex};
-pub(crate) use pattern::Pattern;
-pub(crate) use statistics::{Outcome, Statistics};
+pub use pattern::Pattern;
+pub use removals::Announced;
+pub(crate) use removals::{Going, check_removals};
+pub(crate) use statistics::{Outcome, Statistics, Times};
 pub(crate) use streams::{FailurePolicy, StreamSearch, StreamTrigger};
 
 pub(crate) struct Registration {
@@ -43,6 +48,8 @@ pub(crate) struct Registration {
     pub(crate) mode: Mode,
     pub(crate) trigger: Trigger,
     pub(crate) statistics: Statistics,
+    /// What seems not to be meant in its `register()`.
+    pub(crate) doubts: Vec<String>,
     /// Executions that wait, oldest first.
     pub(crate) pending: VecDeque<ExecutionId>,
     /// Stands in the engine's queue of registrations with work.
@@ -61,6 +68,14 @@ impl Registration {
             Trigger::Keys(_) => Reader::Keys,
             Trigger::Command(_) => Reader::Command,
             Trigger::Stream(_) => Reader::Stream,
+        }
+    }
+
+    /// Begins to count anew.
+    pub(crate) fn clear_statistics(&mut self) {
+        self.statistics.clear(self.pending.len());
+        if let Trigger::Stream(stream) = &mut self.trigger {
+            (stream.last_lag_ms, stream.total_lag_ms) = (0, 0);
         }
     }
 
@@ -195,9 +210,10 @@ impl Registrations {
             match &registration.trigger {
                 Trigger::Keys(keys) => {
                     let all = keys.events.is_none();
-                    let mut named = keys.events.iter().flatten();
-                    interest.misses |= all || named.clone().any(|event| &**event == "keymiss");
-                    interest.keyspace |= all || named.any(|event| &**event != "keymiss");
+                    let mut named = keys.events.iter().flatten().map(|event| &**event);
+                    interest.misses |= all || named.clone().any(|event| event == "keymiss");
+                    interest.keyspace |= all
+                        || named.any(|event| event != "keymiss" && Removal::named(event).is_none());
                 }
                 Trigger::Stream(_) => interest.streams = true,
                 Trigger::Command(_) => {}

@@ -1,7 +1,7 @@
 //! What keys a registration is about: one key, or all with a prefix. No glob.
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pattern {
+pub enum Pattern {
     Exactly(Box<[u8]>),
     Prefix(Box<[u8]>),
 }

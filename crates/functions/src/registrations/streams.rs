@@ -245,7 +245,7 @@ impl Engine {
         backlog.is_running = true;
         let since_ms = backlog.since_ms;
         let run = StreamRun { key: key.into(), portion, read: Vec::new(), epoch, since_ms };
-        if self.enqueue(number, Input::Stream(Box::new(run))).is_err() {
+        if self.enqueue(doors, number, Input::Stream(Box::new(run))).is_err() {
             let at_ms = doors.host.now_ms() + QUEUE_RETRY_MS;
             if let Some(trigger) = self.stream_trigger(number)
                 && let Some(backlog) = trigger.streams.get_mut(key)

@@ -48,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) unfinished: usize,
     /// Callbacks that its worker wants to have called from time to time.
     pub(crate) time_events: usize,
+    /// Processes after the first one, since anybody set that back.
+    pub(crate) restarts: u64,
     crashes: Crashes,
 }
 
@@ -168,6 +170,7 @@ impl Engine {
             beside_queue: Vec::new(),
             unfinished: 0,
             time_events: 0,
+            restarts: 0,
             crashes: Crashes::default(),
         };
         self.sessions.by_number.insert(number, session);
@@ -190,6 +193,7 @@ impl Engine {
             threads: self.config.size(Key::ExecutionThreads),
         });
         self.sessions.by_worker.insert(worker, number);
+        self.tell_profiling_of(doors, worker);
         worker
     }
 
@@ -207,6 +211,7 @@ impl Engine {
             self.account_for_end_of(doors, worker);
             doors.workers.kill(worker);
             self.take_back_from_worker(doors, worker);
+            self.profiles_lost(doors, worker);
         }
     }
 }

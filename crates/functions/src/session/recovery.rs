@@ -58,6 +58,7 @@ impl Engine {
         failed.append(&mut session.beside_queue);
         self.sessions.by_worker.remove(&worker);
         self.take_back_from_worker(doors, worker);
+        self.profiles_lost(doors, worker);
         doors.host.log(Level::Warning, &message);
         if lost > 0 {
             doors.host.log(Level::Warning, &format!("{lost} time events went with their worker"));
@@ -111,6 +112,7 @@ impl Engine {
         let since_us = doors.host.monotonic_us();
         let session = self.sessions.by_number.get_mut(&number).expect("it was there");
         session.process = Process::Loading { worker, since_us };
+        session.restarts += 1;
         let functions: Vec<(FunctionId, &[u8])> = session
             .registrations
             .iter()
@@ -173,8 +175,9 @@ impl Engine {
     }
 
     fn fail_pending(&mut self, doors: &mut Doors, number: RegistrationNumber, error: &str) {
+        let now_ms = doors.host.now_ms();
         let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
-        registration.statistics.last_error = Some(error.into());
+        registration.statistics.note_error(error, now_ms);
         let pending = std::mem::take(&mut registration.pending);
         self.queued -= pending.len();
         for id in pending {

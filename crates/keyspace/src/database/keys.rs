@@ -2,6 +2,8 @@
 
 use super::Database;
 use crate::entry::{Content, Entry};
+use crate::event::EventKind;
+use crate::keyspace::Keyspace;
 use crate::value::{StringRef, Type, Value, ValueRef};
 
 impl Database<'_> {
@@ -40,11 +42,31 @@ impl Database<'_> {
         self.locate(key).is_some()
     }
 
+    /// Removes a key, followed by what follows a deletion. `false` if it is not there.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        self.delete_and(key, |_, entry| drop(entry))
+    }
+
+    /// The same, and what is large is left to the owner of the keyspace to drop.
+    pub fn delete_lazily(&mut self, key: &[u8]) -> bool {
+        self.delete_and(key, Keyspace::discard)
+    }
+
+    fn delete_and(&mut self, key: &[u8], dispose: fn(&mut Keyspace, Entry)) -> bool {
+        let Some(entry) = self.take_entry(key) else { return false };
+        self.count_change(key);
+        if let Some(entry) = self.keyspace.record_removal(EventKind::DEL, self.index, entry) {
+            dispose(self.keyspace, entry);
+        }
+        true
+    }
+
+    /// Makes way for what takes the key's place; nobody hears of it.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         self.take_entry(key).is_some()
     }
 
-    /// Removes a key and leaves it to the owner of the keyspace to drop what is large.
+    /// The same, and what is large is left to the owner of the keyspace to drop.
     pub fn unlink(&mut self, key: &[u8]) -> bool {
         let Some(entry) = self.take_entry(key) else { return false };
         self.keyspace.discard(entry);

@@ -93,13 +93,17 @@ impl Database<'_> {
     /// What follows every write, once: the change counts, who watches the key will know, the event is recorded if anybody
     /// cares, and a collection that was left empty is removed.
     pub fn changed(&mut self, event: EventKind, key: &[u8]) {
-        self.keyspace.dirty += 1;
-        self.keyspace.watches.touch(self.index, key);
-        self.keyspace.awaited.written(self.index, key);
+        self.count_change(key);
         self.notify(event, key);
         if event.may_empty {
             self.remove_if_empty(key);
         }
+    }
+
+    pub(super) fn count_change(&mut self, key: &[u8]) {
+        self.keyspace.dirty += 1;
+        self.keyspace.watches.touch(self.index, key);
+        self.keyspace.awaited.written(self.index, key);
     }
 
     /// A change without an event, which nobody who watches or awaits a key hears of: what was delivered, claimed or
@@ -123,7 +127,13 @@ impl Database<'_> {
         };
         if is_empty {
             self.store_mut().remove(place);
-            self.notify(EventKind::DEL, key);
+            match self.keyspace.removals.recall(self.index, key) {
+                Some(removed) => {
+                    let (db, key) = (self.index, key.into());
+                    self.keyspace.record_removed(EventKind::DEL, db, key, removed);
+                }
+                None => self.notify(EventKind::DEL, key),
+            }
         }
     }
 }

@@ -2,6 +2,7 @@ use super::Database;
 use crate::entry::Content;
 use crate::event::EventKind;
 use crate::expiry::Expiry;
+use crate::keyspace::Keyspace;
 use crate::value::{Object, Value, ValueRef, ValueType, WrongType};
 
 impl Database<'_> {
@@ -17,6 +18,10 @@ impl Database<'_> {
     /// Lends a value to be changed.
     pub fn get_mut<T: ValueType>(&mut self, key: &[u8]) -> Result<Option<&mut T>, WrongType> {
         let Some(place) = self.locate_write(key) else { return Ok(None) };
+        if self.keyspace.removals.are_wanted() {
+            let Keyspace { stores, removals, .. } = &mut *self.keyspace;
+            removals.remember(self.index, stores[self.index].table().entry(place));
+        }
         let object = self.store_mut().object_mut(place).ok_or(WrongType)?;
         T::of_mut(object).map(Some).ok_or(WrongType)
     }

@@ -11,7 +11,7 @@ use keyspace::{Limits, Object, Value, ValueRef};
 
 use crate::error::{LoadError, Result, malformed};
 use crate::source::Source;
-use crate::string;
+use crate::{listpack, string, ziplist};
 
 /// Up to where collections are small, for those that are read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,9 +114,9 @@ fn items<'a>(
     is_ziplist: bool,
 ) -> Result<impl Iterator<Item = Result<keyspace::StringRef<'a>>>> {
     let (old, new) = if is_ziplist {
-        (Some(crate::ziplist::read(packed)?), None)
+        (Some(ziplist::Items::read(packed)?), None)
     } else {
-        (None, Some(crate::listpack::read(packed)?))
+        (None, Some(listpack::Items::read(packed)?))
     };
     let old = old.into_iter().flatten();
     Ok(old.chain(new.into_iter().flatten()).map(|item| item.map_err(LoadError::from)))

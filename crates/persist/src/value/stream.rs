@@ -11,7 +11,7 @@ use keyspace::{Stream, StringRef};
 
 use super::code;
 use crate::error::{LoadError, Malformed, Result, malformed};
-use crate::listpack::{self, Builder, Items};
+use crate::listpack::{Builder, Items};
 use crate::source::Source;
 use crate::{length, string};
 
@@ -84,7 +84,7 @@ fn read_entries(
     packed: &[u8],
     limits: BlockLimits,
 ) -> Result<()> {
-    let mut items = listpack::read(packed)?;
+    let mut items = Items::read(packed)?;
     let mut live = items.integer()?;
     let mut deleted = items.integer()?;
     let mut usual = Vec::new();

@@ -64,6 +64,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     parameter("appendonly", "no", Kind::Bool, false),
     // redgrease's own programs hold the data for a second.
     parameter("atomic-max-ms", "5000", POSITIVE, true),
+    parameter("before-queue-max-bytes", "268435456", Kind::Memory, true),
+    parameter("before-value-max-bytes", "67108864", Kind::Memory, true),
     parameter("bind", "127.0.0.1 -::1", Kind::Text, false),
     parameter(
         "client-output-buffer-limit",
@@ -114,7 +116,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     // Snapshots always have a checksum and are always compressed: these two are accepted and without effect.
     parameter("rdbchecksum", "yes", Kind::Bool, false),
     parameter("rdbcompression", "yes", Kind::Bool, true),
-    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13"]), true),
+    parameter("reply-compat", "1.2.1", Kind::OneOf(&["1.2.1", "1.2.13", "mainspring"]), true),
     // A directory of wheels that scripts' requirements may be met from without a network.
     parameter("requirements-wheels", "", Kind::Text, false),
     parameter("requirepass", "", Kind::Text, true),

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use functions::host::Level;
 use functions::plan::{Argument, Plan};
 use functions::worker::{
     ExecutionId, FromWorker, FunctionId, SessionSpec, Token, WorkerId, Workers,
@@ -19,6 +20,8 @@ pub(crate) struct Driver {
     tokens: BTreeSet<u64>,
     mail: VecDeque<(WorkerId, FromWorker)>,
     pub(crate) printed: Vec<String>,
+    /// The levels of the lines that sessions printed.
+    pub(crate) levels: Vec<Level>,
     executions: u64,
     started: Instant,
 }
@@ -42,10 +45,11 @@ impl Driver {
 
     pub(crate) fn installing(interpreters: Vec<OsString>, packages: Packages) -> Self {
         Driver {
-            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages }),
+            pool: Pool::new(PoolSpec { interpreters, warm: 2, packages, mailboxes: true }),
             tokens: BTreeSet::new(),
             mail: VecDeque::new(),
             printed: Vec::new(),
+            levels: Vec::new(),
             executions: 0,
             started: Instant::now(),
         }
@@ -65,15 +69,20 @@ impl Driver {
                 Change::Forget { token, .. } => _ = self.tokens.remove(&token),
             }
         }
-        let (mail, printed) = (&mut self.mail, &mut self.printed);
+        let (mail, printed, levels) = (&mut self.mail, &mut self.printed, &mut self.levels);
         let mut sink = |worker, message| match message {
-            FromWorker::Log { message, .. } => printed.push(message),
+            FromWorker::Log { level, message } => {
+                levels.push(level);
+                printed.push(message);
+            }
             message => mail.push_back((worker, message)),
         };
         for token in &self.tokens {
             self.pool.ready(*token, &mut sink);
         }
         self.pool.overdue(&mut sink);
+        self.pool.look(&mut sink);
+        self.pool.close_mail();
         self.printed.extend(self.pool.take_log().map(|(_, line)| line));
     }
 

@@ -91,8 +91,8 @@ fn store(
     if length > 0 {
         database.insert(destination, list.into_object(), Expiry::Clear);
         database.changed(EventKind::SORTSTORE, destination);
-    } else if database.remove(destination) {
-        database.changed(EventKind::DEL, destination);
+    } else {
+        database.delete(destination);
     }
     reply.integer(length as i64);
     Ok(())

@@ -62,8 +62,11 @@ fn info(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter)
         text.push_str(&format!("# {title}\r\n"));
         write(state, &mut text);
     }
-    if everything || has("modules") || has("rg") {
-        text.push_str("\r\n");
+    if everything || has("modules") || has("rg") || has("functions") {
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        text.push_str("# rg\r\n");
         text.push_str(&crate::gears::info(state));
     }
     reply.verbatim(*b"txt", text.as_bytes());
