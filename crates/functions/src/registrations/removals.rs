@@ -393,7 +393,9 @@ mod tests {
         let stage = Stage::registered(plan("KeysReader", &[]), &events);
         assert_eq!(
             stage.host.logs,
-            ["GEARS: [0101010101010101010101010101010101010101] there is no event 'before_delete': is 'before_deleted' meant?"]
+            [
+                "GEARS: [0101010101010101010101010101010101010101] there is no event 'before_delete': is 'before_deleted' meant?"
+            ]
         );
     }
 }
