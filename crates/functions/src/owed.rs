@@ -74,7 +74,7 @@ impl Engine {
             && execution.stop.is_none()
             && registration.is_some_and(|registration| !registration.retired)
             // Whoever waits for it shall not wait for a restart.
-            && !self.causes.concern(id)
+            && !self.causes.is_waited_for(id)
             && self.may_owe(number)
     }
 }
@@ -83,7 +83,7 @@ impl Engine {
 mod tests {
     use crate::plan::{Argument, StepKind};
     use crate::testing::{Stage, WORKER, id, plan, text};
-    use crate::worker::WorkerId;
+    use crate::worker::{FromWorker, WorkerId};
 
     const NEXT: WorkerId = WorkerId(1);
     const LATER: Option<&str> = Some("…");
@@ -226,6 +226,20 @@ mod tests {
         stage.command("RG.CONFIGSET function-queue-policy block");
         happens(&mut stage, "c", 3);
         assert_eq!(stage.inside(3).as_deref(), LATER);
+    }
+
+    #[test]
+    fn functions_that_cannot_be_restored_still_owe_their_events() {
+        let mut stage = sync_events();
+        happens(&mut stage, "a", 1);
+        stage.crash(WORKER);
+        stage.from(NEXT, FromWorker::Loaded { error: Some("no module".into()) });
+        assert_eq!(stage.statistics(), (1, 0, 0, 0, Some("no module".into())));
+        stage.at(100);
+        stage.sent();
+        stage.loaded(WorkerId(2));
+        stage.work();
+        assert_eq!(stage.sent(), ["inside w2 e1 f0 [a=nothing(set)]"]);
     }
 
     #[test]
