@@ -233,6 +233,7 @@ mod tests {
         let mut stage = sync_events();
         happens(&mut stage, "a", 1);
         stage.crash(WORKER);
+        assert_eq!(stage.inside(1).as_deref(), LATER);
         stage.from(NEXT, FromWorker::Loaded { error: Some("no module".into()) });
         assert_eq!(stage.statistics(), (1, 0, 0, 0, Some("no module".into())));
         stage.at(100);
