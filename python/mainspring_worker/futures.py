@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from queue import SimpleQueue
 
 from . import session
@@ -11,6 +12,10 @@ from .errors import GearsError
 REFUSES = object()
 # Said where a command waits and nobody may go on after it: inside MULTI, scripts and other functions' commands.
 REFUSAL = "Creating async record is not allowed"
+# How often it is looked whether a callback has returned: it is about to.
+RETURN_S = 0.0002
+# A callback that takes longer may be waiting for the very thread that waits for it.
+RETURN_MAX_S = 10
 
 
 class PyFuture:
@@ -30,6 +35,9 @@ class PyFuture:
             raise GearsError("Can not create async record twice on the same step")
         entry.future_made = True
         self.entry = None
+        # Where it was made: in which call of a callback, by which thread.
+        self.origin = entry
+        self.maker = threading.get_ident()
         self.continued = False
         self.lock = threading.Lock()
 
@@ -44,6 +52,12 @@ class PyFuture:
         self._continue().settle(failed=str(args[0]))
 
     def _continue(self):
+        if self.entry is None and threading.get_ident() != self.maker:
+            # A thread that the callback has started is faster than the callback's own return. That is no mistake of the
+            # script's: which of the two comes first is nobody's choice.
+            end = time.monotonic() + RETURN_MAX_S
+            while not self.origin.left and time.monotonic() < end:
+                time.sleep(RETURN_S)
         with self.lock:
             if self.continued:
                 raise GearsError("Can not continue with the same future twice")

@@ -27,7 +27,7 @@ WINDOW = 1000
 class Entry:
     """One record whose callback was called, and what came of it."""
 
-    __slots__ = ("execution", "record", "settled", "value", "failed", "future_made")
+    __slots__ = ("execution", "record", "settled", "value", "failed", "future_made", "left")
 
     def __init__(self, execution, record):
         self.execution = execution
@@ -37,6 +37,8 @@ class Entry:
         # The error's text.
         self.failed = None
         self.future_made = False
+        # The callback is over, and whatever future it returned is known.
+        self.left = False
 
     def settle(self, value=None, failed=None):
         self.value = value
@@ -194,7 +196,7 @@ class SuspendableExecution:
             value = callback(*args)
         except BaseException as error:
             entry.failed = error_text(error)
-            entry.settled = True
+            entry.settled = entry.left = True
             return entry
         finally:
             seat.step = None
@@ -214,6 +216,7 @@ class SuspendableExecution:
         else:
             entry.value = value
             entry.settled = True
+        entry.left = True
         return entry
 
     def returned(self, entry, task):

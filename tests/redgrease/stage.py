@@ -26,10 +26,13 @@ class Images:
 
     def __init__(self):
         self.asked = asked = Counter()
+        self.delay_s = 0
+        images = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 asked[self.path] += 1
+                time.sleep(images.delay_s)
                 body = content(self.path)
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))

@@ -8,11 +8,16 @@ struct Prerequisite {
     package: &'static str,
 }
 
-const PREREQUISITES: [Prerequisite; 4] = [
+const PREREQUISITES: [Prerequisite; 5] = [
     Prerequisite { probe: &["redis-server", "--version"], package: "redis-server" },
     Prerequisite { probe: &["redis-cli", "--version"], package: "redis-tools" },
     Prerequisite { probe: &["python3", "-c", "import venv, ensurepip"], package: "python3-venv" },
     Prerequisite { probe: &["setpriv", "--version"], package: "util-linux" },
+    // Its programs are not on PATH: several versions may be there.
+    Prerequisite {
+        probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb"],
+        package: "postgresql",
+    },
 ];
 
 /// Installs what is missing, if we may.

@@ -18,6 +18,8 @@ pub(crate) fn run(phases: &mut Phases) -> Result<(), String> {
             "python_clients",
             "--test",
             "redgrease",
+            "--test",
+            "rgsync",
             "--",
             "--ignored",
         ];

@@ -17,7 +17,7 @@ pub(crate) fn make() -> Result<(), String> {
     for pin in pins.lines().chain([VALKEY]) {
         make_one(&pin.replace("==", "-"), pin, &[pin.as_ref()])?;
     }
-    make_redgrease()?;
+    ["redgrease", "rgsync"].into_iter().try_for_each(make_with_wheels)?;
     make_listed("gears-cli", "tests/gears-clients/gears-cli.txt", &[])?;
     // gearsclient pins a cloudpickle that works with Python 3.10 at most: without its dependencies it works with any.
     make_listed("gearsclient", "tests/gears-clients/gearsclient.txt", &["--no-deps"])
@@ -32,12 +32,12 @@ fn make_listed(name: &str, list: &str, options: &[&str]) -> Result<(), String> {
     make_one(name, &pins, &packages)
 }
 
-/// redgrease's client, and beside it the wheels that a server may install from.
-fn make_redgrease() -> Result<(), String> {
-    make_listed("redgrease", "tests/redgrease/client.txt", &[])?;
-    let server = root().join("tests/redgrease/server.txt");
+/// What the programs of one folder of tests need, and beside it the wheels that a server may install from.
+pub(crate) fn make_with_wheels(name: &str) -> Result<(), String> {
+    make_listed(name, &format!("tests/{name}/client.txt"), &[])?;
+    let server = root().join("tests").join(name).join("server.txt");
     let pins = fs::read_to_string(&server).map_err(|error| format!("{server:?}: {error}"))?;
-    let environment = target_directory().join("venvs/redgrease");
+    let environment = target_directory().join("venvs").join(name);
     let wheels = environment.join("wheels");
     let stamp = wheels.join("pins");
     if fs::read_to_string(&stamp).is_ok_and(|made| made == pins) {

@@ -4,6 +4,7 @@ use crate::config::{Key, Limits};
 use crate::engine::{Doors, Engine};
 use crate::execution::{Origin, Status, Stop};
 use crate::identifier::RegistrationNumber;
+use crate::lease::IN_VAIN;
 use crate::session::{Process, SessionNumber};
 use crate::worker::{ExecutionId, WorkerId};
 
@@ -256,11 +257,16 @@ impl Engine {
         if execution.status != Status::Running {
             return;
         }
-        let limit = execution.stop.expect("only what was stopped is to be killed").asker();
-        let cause = format!(
-            "worker was killed: execution {} did not stop within {GRACE_MS} ms ({limit})",
-            self.identifiers.text(id.0)
+        let stop = execution.stop.expect("only what was stopped is to be killed");
+        let mut cause = format!(
+            "worker was killed: execution {} did not stop within {GRACE_MS} ms ({})",
+            self.identifiers.text(id.0),
+            stop.asker()
         );
+        if let Stop::Held { .. } = stop {
+            cause.push(' ');
+            cause.push_str(IN_VAIN);
+        }
         self.kill_worker(doors, execution.session, &cause);
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::{Doors, Engine};
 use crate::execution::{Execution, Input, Status, Stop, write_outcome};
 use crate::host::{ClientId, Level};
 use crate::identifier::RegistrationNumber;
+use crate::owed::Place;
 use crate::session::Process;
 use crate::worker::ExecutionId;
 
@@ -46,6 +47,11 @@ pub(crate) struct Insides {
 impl Insides {
     pub(crate) fn get(&self, id: ExecutionId) -> Option<&Surroundings> {
         self.by_execution.get(&id)
+    }
+
+    /// In a command; not one that its command goes on without.
+    pub(crate) fn runs(&self, id: ExecutionId) -> bool {
+        self.get(id).is_some_and(|inside| inside.state == Inside::Runs)
     }
 
     fn remove(&mut self, id: ExecutionId) -> Option<Surroundings> {
@@ -102,6 +108,8 @@ impl Engine {
         awaited: bool,
     ) {
         let inside = Surroundings { client, may_suspend, awaited, state: Inside::Runs };
+        // One that the command went on without may still stand there.
+        self.insides.remove(id);
         self.insides.by_execution.insert(id, inside);
         self.insides.awaited += usize::from(awaited);
         let number = self.executions.get(&id).and_then(|execution| execution.origin.registration());
@@ -124,6 +132,15 @@ impl Engine {
             registration.is_some_and(|registration| !registration.retired)
         });
         let Some(number) = number else { return self.finish(doors, id, Status::Aborted) };
+        let has_worker = self.sessions.by_number[&session].process != Process::Gone;
+        let is_first = self.registrations.by_number[&number].pending.is_empty();
+        // One that runs now is not kept waiting by another that waits for it.
+        let is_nested = self.leases.depth() > 0;
+        let is_triggered = self.insides.get(id).is_some_and(|inside| inside.awaited);
+        let must_wait = !has_worker || is_triggered && !is_first && !is_nested;
+        if must_wait && self.owe(doors, id, Place::Last) {
+            return;
+        }
         let session = self.sessions.by_number.get_mut(&session);
         let session = session.expect("a session outlives its executions");
         let worker = match session.process {
@@ -203,6 +220,15 @@ impl Engine {
         self.take_back_from_function(doors, id);
     }
 
+    /// The command goes on without its function.
+    pub(crate) fn leave_command(&mut self, id: ExecutionId) {
+        let Some(inside) = self.insides.by_execution.get_mut(&id) else { return };
+        inside.state = Inside::Suspended;
+        if !inside.awaited {
+            self.insides.remove(id);
+        }
+    }
+
     /// What has become of a function that a command waits for. What is not `Runs` is said once.
     pub fn look_inside(&mut self, id: ExecutionId) -> Inside {
         match self.insides.get(id) {
@@ -215,6 +241,9 @@ impl Engine {
     /// The time of all who had the data is over.
     pub(crate) fn cut_off_inside(&mut self, doors: &mut Doors, id: ExecutionId, stop: Stop) {
         if self.executions.get(&id).is_some_and(|execution| execution.status == Status::Created) {
+            if self.owe(doors, id, Place::First) {
+                return;
+            }
             self.execution(id).errors.push(stop.to_string());
             self.finish(doors, id, Status::Done);
         } else {

@@ -13,6 +13,11 @@ use crate::execution::Stop;
 use crate::plan::Argument;
 use crate::worker::{ExecutionId, Token, WorkerId};
 
+/// What a borrower that does not let go of the data is mostly about. An afterthought to the errors that end it: from
+/// outside nobody can tell what it waits for.
+pub(crate) const IN_VAIN: &str = "(whoever has the data must not wait for a connection of its own to this server, \
+     nor for execute() in another thread: they are served afterwards)";
+
 /// Whom the host serves alone, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -135,7 +140,7 @@ impl Engine {
             (Use::Function, Some(id)) => self.cut_off_inside(doors, id, Stop::Held { max_ms }),
             _ => {
                 let cause = format!(
-                    "worker was killed: atomic() held the data longer than atomic-max-ms ({max_ms})"
+                    "worker was killed: atomic() held the data longer than atomic-max-ms ({max_ms}) {IN_VAIN}"
                 );
                 let session = self.sessions.by_worker.get(&borrower.worker);
                 let session = *session.expect("a lease ends with its worker");

@@ -18,6 +18,7 @@ mod invariants;
 mod lease;
 mod metrics;
 mod operators;
+mod owed;
 pub mod plan;
 mod profiling;
 mod readers;

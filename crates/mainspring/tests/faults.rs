@@ -163,6 +163,29 @@ fn a_fault_at_a_key_event_is_counted_and_the_next_event_is_handled_again() {
 }
 
 #[test]
+fn an_event_whose_function_inside_the_command_loses_its_worker_is_handled_by_the_next_one() {
+    let stand = stand();
+    let mut client = stand.client();
+    let register = "
+import os
+def copy(r):
+    if execute('INCR', 'attempts') == 1:
+        os.kill(os.getpid(), 9)
+    execute('RPUSH', 'copied', r['key'], r['value'])
+GB().foreach(copy).register('k*', mode='sync')";
+    assert_eq!(say(&mut client, &["RG.PYEXECUTE", register]), "OK");
+    // The command itself succeeds, and so do those that come before the next worker.
+    for (key, value) in [("k1", "a"), ("k2", "b"), ("k3", "c")] {
+        assert_eq!(say(&mut client, &["SET", key, value]), "OK");
+    }
+    let all = r#"["k1", "a", "k2", "b", "k3", "c"]"#;
+    eventually("all is copied", || say(&mut client, &["LRANGE", "copied", "0", "-1"]) == all);
+    let told = figures(&mut client, "k*");
+    assert!(told.contains("\"numSuccess\", (integer) 3"), "{told}");
+    stand.finish();
+}
+
+#[test]
 fn a_fault_at_a_stream_s_batch_is_counted_and_the_stream_goes_on() {
     every_fault(|_, client, fault, index| {
         let stream = format!("s{index}");

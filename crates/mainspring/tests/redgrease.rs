@@ -37,6 +37,30 @@ fn requirements_are_installed_once_and_refusals_can_be_read() {
 
 #[test]
 #[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn open_functions_are_closed_and_run_in_every_way() {
+    run("sensors.py");
+}
+
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn a_stream_of_transfers_keeps_the_books() {
+    run("transfers.py");
+}
+
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn of_many_that_ask_at_once_one_downloads() {
+    run("single_flight.py");
+}
+
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
+fn a_directory_of_scripts_is_kept_registered() {
+    run("watch.py");
+}
+
+#[test]
+#[ignore = "needs the virtual environment that `cargo xtask test` makes"]
 fn the_list_of_registrations_is_understood_with_doubts_in_it() {
     run("registrations.py");
 }

@@ -22,8 +22,9 @@ pub enum Received {
 }
 
 impl Client {
-    /// Long enough for a busy machine, short enough for a hanging test.
-    pub const PATIENCE: Duration = Duration::from_secs(10);
+    /// Long enough for a busy machine, where a first interpreter alone may take ten seconds to start; short enough for a
+    /// hanging test.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
 
     pub fn open(server: &dyn Connect) -> io::Result<Client> {
         Ok(Client { wire: server.connect()?, received: Vec::new(), pushes: VecDeque::new() })

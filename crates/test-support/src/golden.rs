@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread;
+use std::time::{Duration, Instant};
 
+use crate::client::Client;
 use crate::conversation::Conversation;
 use crate::expectation::matches;
 use crate::script::{Block, Script, Section};
@@ -19,6 +21,12 @@ use crate::wire::Connect;
 
 /// Groups of which the installed redis-server knows nothing.
 const UNKNOWN_TO_THE_ORACLE: [&str; 2] = ["functions", "redis-7.2"];
+
+/// How often `soon>` asks again.
+const ASKING_INTERVAL: Duration = Duration::from_millis(5);
+
+/// What `soon>` becomes is not known then: so it is what there is after a while.
+const REWRITING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The whole test program: `arguments` are those that cargo hands to a test.
 pub fn main(
@@ -203,7 +211,7 @@ pub fn run(path: &Path, server: &dyn Connect) -> Result<(), String> {
     let mut conversation = Conversation::begin(server).map_err(|error| error.to_string())?;
     for section in &script.sections {
         let Section::Block(block) = section else { continue };
-        let spoken = speak(&mut conversation, block);
+        let spoken = speak(&mut conversation, block, Client::PATIENCE);
         let shown =
             spoken.map_err(|why| format!("{}:{}\n{why}", path.display(), block.line_number))?;
         let same = shown.len() == block.expected.len()
@@ -234,7 +242,7 @@ fn rewrite_script(path: &Path, server: &dyn Connect) -> Result<(), String> {
                 text.push('\n');
             }
             Section::Block(block) => {
-                let spoken = speak(&mut conversation, block);
+                let spoken = speak(&mut conversation, block, REWRITING_PATIENCE);
                 let mut shown = spoken
                     .map_err(|why| format!("{}:{}\n{why}", path.display(), block.line_number))?;
                 for (actual, expected) in shown.iter_mut().zip(&block.expected) {
@@ -249,12 +257,27 @@ fn rewrite_script(path: &Path, server: &dyn Connect) -> Result<(), String> {
     fs::write(path, text).map_err(|error| error.to_string())
 }
 
-fn speak(conversation: &mut Conversation, block: &Block) -> Result<Vec<String>, String> {
+fn speak(
+    conversation: &mut Conversation,
+    block: &Block,
+    patience: Duration,
+) -> Result<Vec<String>, String> {
     let mut shown = Vec::new();
     for line in &block.lines {
-        match conversation.speak(line) {
-            Ok(reply) => shown.extend(reply),
-            Err(error) => return Err(format!("  {}\n! {error}", line.source)),
+        let deadline = Instant::now() + patience;
+        loop {
+            let reply = conversation
+                .speak(line)
+                .map_err(|error| format!("  {}\n! {error}", line.source))?;
+            let is_as_expected = || {
+                let expected = block.expected.get(shown.len());
+                reply.as_ref().zip(expected).is_some_and(|(reply, it)| matches(it, reply))
+            };
+            if !line.soon || is_as_expected() || Instant::now() > deadline {
+                shown.extend(reply);
+                break;
+            }
+            thread::sleep(ASKING_INTERVAL);
         }
     }
     Ok(shown)

@@ -40,11 +40,13 @@ pub(crate) struct Block {
 pub(crate) struct Line {
     pub(crate) source: String,
     pub(crate) connection: String,
+    /// `soon> COMMAND`: asked again until the reply is the expected one.
+    pub(crate) soon: bool,
     pub(crate) act: Act,
 }
 
 pub(crate) enum Act {
-    /// `COMMAND`, `sort> COMMAND`, `pairs> …`, `scan> …`, `scan_pairs> …`
+    /// `COMMAND`, `soon> COMMAND`, `sort> COMMAND`, `pairs> …`, `scan> …`, `scan_pairs> …`
     Call(Order, Vec<Vec<u8>>),
     /// `start> COMMAND`: sent, its reply is left for `await>`.
     Start(Vec<Vec<u8>>),
@@ -115,7 +117,7 @@ impl Line {
                 Act::SleepMs(rest.trim().parse().map_err(|_| wrong("sleep_ms> needs a number"))?)
             }
             _ if words.is_empty() => return Err(wrong("a command is missing")),
-            "" => Act::Call(Order::AsIs, words),
+            "" | "soon" => Act::Call(Order::AsIs, words),
             "start" => Act::Start(words),
             "raw" => Act::Raw(words.concat()),
             "repeat" => {
@@ -130,7 +132,8 @@ impl Line {
                 words,
             ),
         };
-        Ok(Line { source: source.to_string(), connection: connection.to_string(), act })
+        let soon = directive == "soon";
+        Ok(Line { source: source.to_string(), connection: connection.to_string(), soon, act })
     }
 }
 

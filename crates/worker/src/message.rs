@@ -308,9 +308,7 @@ fn visible(value: Argument) -> Result<Visible> {
                     _ => return Err("the visible fields of a value are missing".into()),
                 };
             }
-            // It is told of a value that was read.
-            "truncated" => visible.kind = true,
-            // No record has it, or it costs nothing.
+            // No record has it.
             _ => {}
         }
     }

@@ -134,6 +134,27 @@ fn a_later_execution_continues_the_futures_of_earlier_ones() {
 }
 
 #[test]
+fn a_thread_may_continue_a_future_before_the_callback_has_returned_it() {
+    everywhere(|driver| {
+        let worker = driver.session();
+        let (function, ..) = driver.described(
+            worker,
+            "import threading, time\ndef early(r):\n  f = gearsFuture()\n\
+             \x20 threading.Thread(target=f.continueRun, args=('early',)).start()\n  time.sleep(0.05)\n  return f\n\
+             GB('CommandReader').map(early).register(trigger='t')",
+        );
+        assert_eq!(driver.call(worker, function, &[b"t"]).records, [text("early")]);
+        let (own, ..) = driver.described(
+            worker,
+            "def own(r):\n  gearsFuture().continueRun(1)\n\
+             GB('CommandReader').map(own).register(trigger='own')",
+        );
+        let errors = driver.call(worker, own, &[b"own"]).errors;
+        assert!(errors[0].contains("untill it returned from the callback"), "{errors:?}");
+    });
+}
+
+#[test]
 fn a_future_that_is_dropped_is_an_error() {
     everywhere(|driver| {
         let worker = driver.session();

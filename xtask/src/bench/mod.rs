@@ -17,6 +17,7 @@ mod report;
 mod server;
 mod start_up;
 mod table;
+mod write_behind;
 
 use std::io;
 
@@ -52,6 +53,7 @@ fn measure(section: Section, options: &Options, report: &mut Report) -> io::Resu
             report.add(start_up::measure(options)?);
         }
         Section::Functions => functions::measure(options, report)?,
+        Section::WriteBehind => report.add(write_behind::measure(options)?),
     }
     Ok(())
 }

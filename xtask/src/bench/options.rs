@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub(super) const USAGE: &str = "\
-cargo xtask bench [--quick] [--only data|memory|functions] [--rounds N] [--write]
+cargo xtask bench [--quick] [--only data|memory|functions|write-behind] [--rounds N] [--write]
 
   --quick   small counts: to see in a few minutes that everything runs; its figures are noise
   --only    one part
@@ -15,6 +15,7 @@ pub(super) enum Section {
     Data,
     Memory,
     Functions,
+    WriteBehind,
 }
 
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) struct Scale {
     pub(super) stream_entries: u64,
     pub(super) calls: usize,
     pub(super) starts: usize,
+    /// That a database behind us gets.
+    pub(super) rows: u64,
 }
 
 const FULL: Scale = Scale {
@@ -49,6 +52,7 @@ const FULL: Scale = Scale {
     stream_entries: 500_000,
     calls: 1000,
     starts: 15,
+    rows: 20_000,
 };
 
 const QUICK: Scale = Scale {
@@ -60,16 +64,19 @@ const QUICK: Scale = Scale {
     stream_entries: 20_000,
     calls: 50,
     starts: 5,
+    rows: 1000,
 };
 
 impl Section {
-    pub(super) const ALL: [Section; 3] = [Section::Data, Section::Memory, Section::Functions];
+    pub(super) const ALL: [Section; 4] =
+        [Section::Data, Section::Memory, Section::Functions, Section::WriteBehind];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Section::Data => "data",
             Section::Memory => "memory",
             Section::Functions => "functions",
+            Section::WriteBehind => "write-behind",
         }
     }
 }

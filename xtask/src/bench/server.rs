@@ -35,6 +35,10 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(kind: Kind, place: Place) -> io::Result<Server> {
+        Server::start_with(kind, place, &[])
+    }
+
+    pub(super) fn start_with(kind: Kind, place: Place, more: &[&str]) -> io::Result<Server> {
         let directory = scratch_directory()?;
         let log = File::create(directory.join("log"))?;
         let port = free_port()?;
@@ -44,7 +48,7 @@ impl Server {
         if let Place::Core(core) = place {
             command.args(["taskset", "--cpu-list", &core.to_string()]);
         }
-        command.arg(program(kind)).args(arguments(kind, port)).current_dir(&directory);
+        command.arg(program(kind)).args(arguments(kind, port)).args(more).current_dir(&directory);
         command.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
         let mut server = Server { child: command.spawn()?, port, directory };
         server.wait_until_it_answers(Duration::from_millis(5))?;

@@ -194,7 +194,7 @@ impl Engine {
             },
         });
         registration.statistics.ended(outcome_of(execution), times, now_ms);
-        let was_in_flight = was_running || self.insides.get(id).is_some();
+        let was_in_flight = was_running || self.insides.runs(id);
         registration.in_flight -= usize::from(was_in_flight);
         let Input::Stream(run) = input else { return None };
         let status = execution.status;

@@ -67,6 +67,7 @@ impl Origin {
 pub(crate) enum Input {
     None,
     Command(Arguments),
+    /// Stays while a function inside a command runs: it is wanted again should its worker die.
     Event {
         key: Box<[u8]>,
         event: EventName,
@@ -199,6 +200,8 @@ pub(crate) struct Execution {
     pub(crate) results_bytes: u64,
     pub(crate) errors: Vec<String>,
     pub(crate) stop: Option<Stop>,
+    /// Its worker died while it ran, and it is to run once more.
+    pub(crate) was_interrupted: bool,
     /// MaxExecutions pushed it out of the list: it goes as soon as it is over.
     pub(crate) evicted: bool,
     /// How many executions have led to it.
@@ -234,6 +237,7 @@ impl Execution {
             results_bytes: 0,
             errors: Vec::new(),
             stop: None,
+            was_interrupted: false,
             evicted: false,
             links: 0,
             arrived_us: 0,

@@ -44,6 +44,9 @@ pub(crate) struct Entries {
     /// Where the entries of the one stream begin in it, and how many there are.
     first: usize,
     count: usize,
+    /// How many of them are still in the stream. Of what was deleted since it was delivered, only the acknowledgement is
+    /// left.
+    live: usize,
 }
 
 /// All entries after `from`.
@@ -87,7 +90,7 @@ pub(crate) fn length(host: &mut dyn Host, key: &[u8]) -> u64 {
 /// Tells the group that the entries are done with, and removes them when `trim` is set.
 pub(crate) fn acknowledge<'i>(
     host: &mut dyn Host,
-    key: &[u8],
+    key: &'i [u8],
     ids: impl Iterator<Item = &'i [u8]> + Clone,
     trim: Trim,
 ) -> Result<(), String> {
@@ -162,25 +165,31 @@ fn wire(host: &mut dyn Host, args: &[&[u8]]) -> Vec<u8> {
 impl Entries {
     /// Of the reply of XREAD and its kin for one stream.
     fn of(wire: Vec<u8>) -> Result<Self, String> {
-        let mut entries = Entries { wire, first: 0, count: 0 };
+        let mut entries = Entries { wire, first: 0, count: 0, live: 0 };
         let reply = Parts { rest: &entries.wire };
         if let Some(error) = reply.error() {
             return Err(String::from_utf8_lossy(error).into_owned());
         }
         let (first, count) = reply.begin_stream().ok_or(UNREADABLE)?;
         (entries.first, entries.count) = (first, count);
-        if entries.iter().count() != count {
+        let (mut seen, mut live) = (0, 0);
+        for entry in entries.iter() {
+            seen += 1;
+            live += usize::from(entry.is_live());
+        }
+        if seen != count {
             return Err(UNREADABLE.into());
         }
+        entries.live = live;
         Ok(entries)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.live
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.live == 0
     }
 
     fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -205,7 +214,7 @@ impl Entries {
         sink: &mut dyn RecordSink,
         mut admit: impl FnMut() -> bool,
     ) {
-        for Entry { id, mut fields } in self.iter() {
+        for Entry { id, mut fields } in self.iter().filter(Entry::is_live) {
             if admit() {
                 sink.stream(key, &String::from_utf8_lossy(id), &mut fields);
             }
@@ -216,6 +225,12 @@ impl Entries {
 struct Entry<'a> {
     id: &'a [u8],
     fields: Fields<'a>,
+}
+
+impl Entry<'_> {
+    fn is_live(&self) -> bool {
+        self.fields.left > 0
+    }
 }
 
 /// Names and values in turn.
@@ -303,8 +318,6 @@ fn bytes(reply: Reply) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use resp::read_reply;
-
     use super::*;
 
     #[test]

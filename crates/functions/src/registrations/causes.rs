@@ -36,6 +36,11 @@ pub(crate) struct Causes {
 }
 
 impl Causes {
+    /// Whether the client of a command may be waiting for this execution.
+    pub(crate) fn is_waited_for(&self, execution: ExecutionId) -> bool {
+        self.of.contains_key(&execution)
+    }
+
     pub(super) fn is_command(&self, id: CauseId, names: &[Box<str>]) -> bool {
         self.by_id.get(&id).is_some_and(|cause| names.contains(&cause.command))
     }

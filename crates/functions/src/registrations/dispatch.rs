@@ -180,6 +180,9 @@ impl Engine {
                         sink.key(&key, Some(value), Some(&name));
                     }),
                 });
+                if self.insides.get(id).is_some() {
+                    self.execution(id).input = Input::Event { key, event };
+                }
             }
             Input::Going(going) => {
                 let projection = self.projection(number);

@@ -206,6 +206,17 @@ impl Engine {
         }
     }
 
+    /// Whether an event may wait whose command has gone on without its function. Nobody is held for it: the ceiling is all
+    /// that bounds those that nobody wants dropped.
+    pub(crate) fn may_owe(&self, number: RegistrationNumber) -> bool {
+        let drops = |known: &Registration| self.queue_policy(known) == QueuePolicy::Drop;
+        if self.registrations.by_number.get(&number).is_some_and(drops) {
+            !self.is_full(number)
+        } else {
+            self.queued < self.queue_ceiling()
+        }
+    }
+
     fn queue_ceiling(&self) -> usize {
         let max = self.config.size(Key::FunctionQueueMax);
         max.saturating_mul(CEILING_FACTOR).max(CEILING_LEAST)

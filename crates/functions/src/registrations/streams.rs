@@ -342,26 +342,27 @@ impl Engine {
         true
     }
 
-    /// An execution has read its entries: they wait no more.
+    /// An execution has read its entries: they wait no more. `live`: how many of them are still in the stream, whose
+    /// length was taken for the number of those that wait.
     pub(super) fn stream_was_read(
         &mut self,
         number: RegistrationNumber,
         run: &StreamRun,
-        read: usize,
+        live: usize,
         now_ms: i64,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         let Some(backlog) = trigger.backlog_of(run) else { return };
-        let read = read as u64;
+        let live = live as u64;
         backlog.unclaim(run.portion);
         match run.portion {
-            Portion::Unacknowledged => backlog.waiting = backlog.waiting.saturating_sub(read),
+            Portion::Unacknowledged => backlog.waiting = backlog.waiting.saturating_sub(live),
             // They were counted when their batch was read; and if not, one read too many does no harm.
             Portion::Oldest => {}
             // The stream had no more: whatever the estimate said, nothing waits.
-            Portion::New { count } if read < count => backlog.waiting = 0,
+            Portion::New { count } if live < count => backlog.waiting = 0,
             Portion::New { .. } => {
-                backlog.waiting = backlog.waiting.saturating_sub(read);
+                backlog.waiting = backlog.waiting.saturating_sub(live);
                 backlog.since_ms = Some(now_ms);
             }
         }
@@ -1100,6 +1101,35 @@ mod tests {
         stage.failed(WORKER, 2, "no");
         assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
         assert_eq!(stage.status(), "OK");
+    }
+
+    #[test]
+    fn an_entry_that_is_deleted_while_it_waits_for_a_retry_is_acknowledged_and_not_tried_again() {
+        let mut stage = registered(&[("onFailedPolicy", text("retry"))]);
+        stage.grows(1, &["1-1"]);
+        stage.failed(WORKER, 2, "no");
+        let deleted = "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n";
+        stage.answers(&[(PENDING, deleted), (&new_entries(1), NOTHING)]);
+        stage.sent();
+        stage.calls();
+        stage.at(1000);
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+        assert!(stage.calls().contains(&"XACK s __gears_consumer_group__ 1-1".to_string()));
+        assert_eq!(stage.status(), "OK");
+    }
+
+    #[test]
+    fn an_entry_that_came_meanwhile_is_not_overlooked_for_one_that_was_deleted() {
+        let mut stage = registered(&[("onFailedPolicy", text("retry"))]);
+        stage.grows(1, &["1-1"]);
+        stage.failed(WORKER, 2, "no");
+        let deleted = "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n";
+        stage.answers(&[(PENDING, deleted), (&new_entries(1), &entries(&["2-1"]))]);
+        stage.sent();
+        stage.at(1000);
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e4 f0 [s@2-1:1]"]);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The death of a session's process: what ran in it fails, what is registered lives on in another one.
 
+use std::collections::VecDeque;
+
 use super::{Process, Session, SessionNumber};
 use crate::deadlines::Due;
 use crate::engine::{Doors, Engine, reply_to};
 use crate::execution::Status;
 use crate::host::Level;
 use crate::identifier::RegistrationNumber;
+use crate::registrations::Mode;
 use crate::worker::{ExecutionId, FunctionId};
 
 /// Crashes count together while they come closer than this.
@@ -48,6 +51,7 @@ impl Engine {
         let Some(session) = self.sessions.by_number.get_mut(&number) else { return };
         let Some(worker) = session.worker() else { return };
         let message = format!("session {}: {cause}", session.name);
+        let was_loading = matches!(session.process, Process::Loading { .. });
         session.process = Process::Gone;
         let lost = session.end_time_events(doors.host);
         let script = session.script.take();
@@ -75,7 +79,7 @@ impl Engine {
         for (_, id) in ahead {
             self.finish(doors, id, Status::Aborted);
         }
-        for id in failed {
+        for id in self.keep_owed(doors, failed) {
             let Some(execution) = self.executions.get_mut(&id) else { continue };
             let error = match execution.stop {
                 Some(stop) => format!("{stop}; {cause}"),
@@ -83,6 +87,9 @@ impl Engine {
             };
             execution.errors.push(error);
             self.finish(doors, id, Status::Done);
+        }
+        if was_loading {
+            self.fail_awaited(doors, number, cause);
         }
         self.restart_later(doors, number);
         self.end_session_if_idle(doors, number);
@@ -152,14 +159,43 @@ impl Engine {
         self.kill_worker(doors, number, &format!("functions could not be restored: {error}"));
     }
 
+    /// A process has died over its functions, and the next one may: clients wait for one attempt, not for ever. Events and
+    /// entries of streams, for which nobody waits, are kept.
+    fn fail_awaited(&mut self, doors: &mut Doors, number: SessionNumber, cause: &str) {
+        let Some(session) = self.sessions.by_number.get(&number) else { return };
+        for number in session.registrations.clone() {
+            let Some(registration) = self.registrations.by_number.get_mut(&number) else {
+                continue;
+            };
+            let pending = std::mem::take(&mut registration.pending);
+            let (awaited, kept): (VecDeque<_>, VecDeque<_>) = pending.into_iter().partition(|id| {
+                self.executions.get(id).is_some_and(|execution| execution.client.is_some())
+                    || self.causes.is_waited_for(*id)
+            });
+            registration.pending = kept;
+            self.queued -= awaited.len();
+            for id in awaited {
+                // The end of one may have been the end of others.
+                let Some(execution) = self.executions.get_mut(&id) else { continue };
+                execution.errors.push(cause.into());
+                self.finish(doors, id, Status::Done);
+            }
+        }
+    }
+
     fn fail_pending(&mut self, doors: &mut Doors, number: RegistrationNumber, error: &str) {
         let now_ms = doors.host.now_ms();
         let Some(registration) = self.registrations.by_number.get_mut(&number) else { return };
         registration.statistics.note_error(error, now_ms);
+        if registration.mode == Mode::Sync {
+            // Their commands have happened: what they owe is kept for the next attempt.
+            return;
+        }
         let pending = std::mem::take(&mut registration.pending);
         self.queued -= pending.len();
         for id in pending {
-            self.execution(id).errors.push(error.into());
+            let Some(execution) = self.executions.get_mut(&id) else { continue };
+            execution.errors.push(error.into());
             self.finish(doors, id, Status::Done);
         }
     }
@@ -254,6 +290,23 @@ mod tests {
         assert_eq!(stage.sent(), [""; 0]);
         stage.at(100);
         assert_eq!(stage.sent(), ["start w2", "load w2 f0=pickle0"]);
+    }
+
+    #[test]
+    fn a_worker_that_dies_over_its_functions_fails_what_clients_wait_for() {
+        let mut stage = Stage::with_trigger();
+        stage.crash(WORKER);
+        stage.command("RG.TRIGGER t");
+        stage.crash(WorkerId(1));
+        assert_eq!(stage.reply(), "-worker was ended by SIGSEGV (segmentation fault)|");
+        assert_eq!(stage.statistics().2, 1);
+        stage.sent();
+        assert_eq!(stage.command("RG.TRIGGER t"), "…");
+        stage.at(100);
+        assert_eq!(stage.sent(), ["start w2", "load w2 f0=pickle0"]);
+        stage.loaded(WorkerId(2));
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w2 e2 f0 [t]"]);
     }
 
     #[test]
