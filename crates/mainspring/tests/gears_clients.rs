@@ -1,9 +1,12 @@
 //! gears-cli 1.2.0 and gearsclient 1.0.2, unmodified: what they can do works on our server.
 
+mod environments;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use environments::environment;
 use test_support::{Client, ServerProcess};
 
 #[test]
@@ -119,13 +122,7 @@ fn gearsclient_builds_functions_and_gets_their_results() {
 
 /// On the Python of the environments, which pickles for it.
 fn server(options: &[&str]) -> ServerProcess {
-    let ask = "import os, sys; print(os.path.realpath(sys.executable))";
-    let python = environment("gearsclient").join("bin/python");
-    let output = Command::new(python).args(["-c", ask]).output().unwrap();
-    let python = String::from_utf8(output.stdout).unwrap();
-    let mut arguments = vec!["--python".to_owned(), python.trim().to_owned()];
-    arguments.extend(options.iter().map(|option| option.to_string()));
-    ServerProcess::mainspring(Path::new(env!("CARGO_BIN_EXE_mainspring")), &arguments).unwrap()
+    environments::server(&environment("gearsclient"), options)
 }
 
 /// Whether it ended well, and what it said.
@@ -164,12 +161,4 @@ fn files(directory: &Path) -> Vec<String> {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("the paths of tests are UTF-8")
-}
-
-/// `target/venvs/<name>`, seen from `target/<profile>/mainspring`.
-fn environment(name: &str) -> PathBuf {
-    let binary = Path::new(env!("CARGO_BIN_EXE_mainspring"));
-    let path = binary.parent().expect("a directory").with_file_name("venvs").join(name);
-    assert!(path.exists(), "there is no environment {name}: run `cargo xtask venvs`");
-    path
 }
