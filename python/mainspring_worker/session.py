@@ -2,6 +2,7 @@
 
 import importlib
 import marshal
+import os
 import resource
 import sys
 import threading
@@ -248,7 +249,10 @@ class Session:
                 self.refusal = "script was not run: its process cannot be kept from %s: %s" % (" and ".join(forbidden), error)
 
     def in_every_thread(self, task):
-        """There are three before the script runs: this one, the watcher, and the one that started the process."""
+        """There are three before the script runs: this one, the watcher, and the one that started the process. A package
+        may have brought one more, which nobody can reach."""
+        if len(os.listdir("/proc/self/task")) > 3:
+            raise confinement.Unavailable("a package has started a thread of its own")
         errands = Errand(task), Errand(task)
         self.errands_of_main.put(errands[0])
         self.errands_of_watcher.append(errands[1])

@@ -11,7 +11,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use driver::{Driver, PATIENCE, interpreters};
-use functions::worker::{FromWorker, Installed, Needs, Prepared, Preparing, WorkerId, Workers};
+use functions::worker::{
+    Forbidden, FromWorker, Installed, Needs, Prepared, Preparing, SessionSpec, WorkerId, Workers,
+};
 use worker::Packages;
 
 /// Two versions of a package, as small as a wheel can be, and two packages with what needs care.
@@ -35,6 +37,7 @@ def make(name, version, needs=(), **files):
 for version in "1.0", "2.0":
     make("gearbox", version, gearbox__py="version = %r\n" % version)
 make("clutch", "1.0", ["gearbox<2"], clutch__py="", tool="#!/bin/sh\n", clutch__pth="import sys; sys.clutched = True\n")
+make("flywheel", "1.0", flywheel__py="", flywheel__pth="import threading, time; threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n")
 make("redgrease", "1.0", redgrease__py="")
 make("lever", "1.0", **{"DATA/purelib/lever__py": "import gearbox\n"})
 "##;
@@ -365,6 +368,23 @@ fn a_session_finds_files_that_are_more_than_modules() {
              assert sys.clutched\n\
              assert os.access(os.path.join(os.path.dirname(clutch.__file__), 'tool'), os.X_OK)";
         assert_eq!(driver.script(session, check), None);
+    }
+}
+
+#[test]
+fn what_a_package_has_started_is_not_left_unconfined() {
+    let scratch = Scratch::new("confined");
+    let mut driver = Driver::installing(vec!["python3".into()], scratch.packages());
+    prepare(&mut driver, &requires("flywheel")).unwrap();
+    for _ in 0..3 {
+        let worker = driver.pool.start(&SessionSpec {
+            name: "kept".into(),
+            threads: 3,
+            forbidden: vec![Forbidden::Writing],
+            ..SessionSpec::default()
+        });
+        let error = driver.script(worker, "import flywheel").unwrap();
+        assert!(error.contains("script was not run"), "{error}");
     }
 }
 
