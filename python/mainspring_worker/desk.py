@@ -20,7 +20,7 @@ from threading import Lock, get_ident
 
 from .errors import GearsError, GearsForceStopped
 from .forced_stop import stop_thread, take_back
-from .mailbox import ATTENDED
+from .mailbox import ATTENDED, NUMBER_MASK
 from .protocol import ATOMIC_END, EXECUTE, LOOK
 from .values import revive, wire_arguments
 
@@ -340,7 +340,7 @@ class Desk:
             # Known before it is sent: its answer may come through the stream, to another thread.
             self.slots[token] = None
             try:
-                posted = mailbox.ask(dumps((message,), 2))
+                posted = mailbox.ask(dumps((message,), 2), self.channel.sent & NUMBER_MASK)
             finally:
                 # Whoever has to wait keeps the mailbox until he is known to wait: the next frame would take his answer's place.
                 if type(posted) is not int:

@@ -94,11 +94,15 @@ class Mailbox:
         words[REQUEST] = number
         return number
 
-    def ask(self, frame):
+    def ask(self, frame, sent):
         """Puts a call in and looks for its answer. Gives (success, marked, value), or its number when the answer has to be
-        waited for at the stream, or None when the call has to take that way itself. By whoever has the right to send."""
+        waited for at the stream, or None when the call has to take that way itself. By whoever has the right to send.
+        `sent`: as post() has it."""
         if self.skipped:
             self.skipped -= 1
+            return None
+        if self.words[TAKEN] != sent:
+            # It would overtake what the stream still has.
             return None
         number = self.put(frame, len(frame) | ASKS)
         if number is None:

@@ -7,6 +7,7 @@ import resource
 import sys
 import threading
 from collections import deque
+from functools import partial
 from queue import SimpleQueue
 from weakref import WeakValueDictionary
 
@@ -485,7 +486,7 @@ class Session:
 
     def end_in(self, line, posts=False):
         """What is to be done at the end of an execution in a line. `posts`: its thread may have left it, so that the next is not
-        served by whoever served it."""
+        served by whoever served it, but by what this gives back, once the end has been told."""
 
         def end(execution, errors):
             self.end(execution, errors)
@@ -493,12 +494,16 @@ class Session:
             with self.desk.gate:
                 if errors and errors[0].startswith("PAUSE"):
                     withdrawn, line.waiting = line.waiting, deque()
-                if posts and self.goes_on(line):
-                    self.desk.post(self.serve_line, line)
             for message in withdrawn:
                 self.desk.say((WITHDRAWN, message[2]))
+            return partial(self.follow_in, line) if posts else None
 
         return end
+
+    def follow_in(self, line):
+        with self.desk.gate:
+            if self.goes_on(line):
+                self.desk.post(self.serve_line, line)
 
     def withdraw(self, number):
         with self.desk.gate:

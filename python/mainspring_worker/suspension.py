@@ -147,16 +147,21 @@ class SuspendableExecution:
         if not (results or errors or consumed or self.over):
             return
         records, pickled = portable(results, pickling.dumps)
+        follow = None
         if self.over:
             for task in list(self.tasks):
                 task.cancel()
-            self.on_over(self, errors)
+            follow = self.on_over(self, errors)
             if self.taken is not None:
                 seat.out.append((STEP_DURATIONS, self.number, [ns // 1000 for ns in self.taken]))
         busy_us = (perf_counter_ns() - started) // 1000
         seat.out.append(
             (PROGRESS, self.number, records, pickled, errors, self.satisfied, self.over, consumed, busy_us)
         )
+        if follow is not None:
+            # What follows may run on another thread, and must not be heard of before this end is.
+            self.desk.flush(seat)
+            follow()
 
     def fail(self, text):
         self.errors.append(text)
