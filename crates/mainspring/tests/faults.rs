@@ -474,7 +474,7 @@ fn ends(mut stand: Stand, end: impl Fn(&Stand)) {
     let status = stand.server.wait(Duration::from_secs(5)).unwrap();
     let took = start.elapsed();
     eprintln!("the server ended after {took:?} with {status:?}");
-    assert!(status.is_some() && took < Duration::from_millis(500), "{took:?}");
+    assert!(status.is_some() && took < Duration::from_secs(2), "{took:?}");
     eventually("the whole family is gone", || family.iter().all(|pid| !is_alive(*pid)));
     eprintln!("its {} processes were gone after {:?}", family.len(), start.elapsed());
 }

@@ -2,7 +2,7 @@
 
 mod driver;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use driver::{Driver, text};
 use functions::plan::Argument;
@@ -32,7 +32,7 @@ fn a_command_does_not_wait_for_functions_that_take_their_time() {
     let slow = registered(
         &mut driver,
         worker,
-        "import time\nGB('CommandReader').map(lambda r: time.sleep(1)).register(trigger='slow')",
+        "import time\nGB('CommandReader').map(lambda r: time.sleep(60)).register(trigger='slow')",
     );
     let quick = registered(
         &mut driver,
@@ -40,13 +40,12 @@ fn a_command_does_not_wait_for_functions_that_take_their_time() {
         "GB('CommandReader').map(lambda r: 'quick').register(trigger='quick')",
     );
     // As many as there are threads, and one that waits for them.
-    let running: Vec<_> = (0..4).map(|_| driver.invoke(worker, slow, &[b"t"])).collect();
+    for _ in 0..4 {
+        driver.invoke(worker, slow, &[b"t"]);
+    }
     driver.next_within(worker, Duration::from_millis(50));
-    let begun = Instant::now();
     let execution = invoke_inside(&mut driver, worker, quick, false);
     assert_eq!(driver.outcome(worker, execution).records, [text("quick")]);
-    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
-    assert!(!running.is_empty());
 }
 
 #[test]

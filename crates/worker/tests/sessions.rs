@@ -485,28 +485,37 @@ fn a_callback_of_many_calls_does_not_hold_up_a_short_one() {
 fn a_long_callback_does_not_hold_up_a_short_one() {
     everywhere(|driver| {
         let worker = driver.session();
-        let (slow, ..) = driver.described(
+        // A long one lasts until its file is there.
+        let (sleeping, ..) = driver.described(
             worker,
-            "import time\nGB('CommandReader').map(lambda r: time.sleep(0.5)).register(trigger='s')",
+            "import os, time\ndef sleep(r):\n  while not os.path.exists(r[1]): time.sleep(0.01)\n\
+             GB('CommandReader').map(sleep).register(trigger='s')",
         );
         let (busy, ..) = driver.described(
             worker,
-            "def spin(r):\n  end = time.time() + 0.5\n  while time.time() < end: pass\n\
+            "import os\ndef spin(r):\n  while not os.path.exists(r[1]): pass\n\
              GB('CommandReader').map(spin).register(trigger='b')",
         );
         let (quick, ..) =
             driver.described(worker, "GB('CommandReader').map(lambda r: 1).register(trigger='q')");
-        for long in [slow, busy] {
-            let long = driver.invoke(worker, long, &[b"s"]);
-            let short = driver.invoke(worker, quick, &[b"q"]);
-            assert_eq!(driver.outcome(worker, short).records, [text("1")]);
-            assert_eq!(driver.outcome(worker, long).records, [text("None")]);
-            // Nor does it keep the answer of one that came before it in the same frame.
-            let short = driver.invoke(worker, quick, &[b"q"]);
-            let long = driver.invoke(worker, busy, &[b"b"]);
-            assert_eq!(driver.outcome(worker, short).records, [text("1")]);
-            assert!(driver.next_within(worker, std::time::Duration::from_millis(200)).is_none());
-            assert_eq!(driver.outcome(worker, long).records, [text("None")]);
+        let file = std::env::temp_dir().join(format!("mainspring-long-{}", std::process::id()));
+        let path = file.to_str().unwrap().as_bytes();
+        for function in [sleeping, busy] {
+            for short_one_first in [false, true] {
+                let (long, short);
+                if short_one_first {
+                    // The long one does not keep the answer of one that came before it in the same frame.
+                    short = driver.invoke(worker, quick, &[b"q"]);
+                    long = driver.invoke(worker, function, &[b"l", path]);
+                } else {
+                    long = driver.invoke(worker, function, &[b"l", path]);
+                    short = driver.invoke(worker, quick, &[b"q"]);
+                }
+                assert_eq!(driver.outcome(worker, short).records, [text("1")]);
+                std::fs::write(&file, "").unwrap();
+                assert_eq!(driver.outcome(worker, long).records, [text("None")]);
+                std::fs::remove_file(&file).unwrap();
+            }
         }
     });
 }
