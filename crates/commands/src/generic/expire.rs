@@ -139,10 +139,6 @@ pub(crate) const PERSIST: Command = Command {
     .flags(Flags::WRITE.and(Flags::FAST))
     .keys(Keys::First)
     .key_flags(&["RW update"])
-    .key_flags(&["RW update"])
-    .key_flags(&["RW update"])
-    .key_flags(&["RW update"])
-    .key_flags(&["RW update"])
     .since("2.2.0")
     .syntax("key"),
     run: persist,
