@@ -1,6 +1,6 @@
 use resp::ReplyWriter;
 
-/// Writes one answer of SSCAN or its kin: the cursor that goes on, and the elements that `visit` wrote and counted.
+/// Writes one answer of SCAN or its kin: the cursor that goes on, and the elements that `visit` wrote and counted.
 pub(crate) fn write_page(
     reply: &mut ReplyWriter,
     visit: impl FnOnce(&mut ReplyWriter, &mut usize) -> u64,

@@ -3,6 +3,7 @@ use keyspace::Database;
 use resp::ReplyWriter;
 
 use crate::scan_option::{ScanOptions, parse_cursor};
+use crate::scan_page::write_page;
 use crate::{Command, Error, Result, glob};
 
 pub(crate) const SCAN: Command = Command {
@@ -31,18 +32,15 @@ fn scan(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
         }
     }
 
-    let mut keys: Vec<Vec<u8>> = Vec::new();
-    let next = database.scan(cursor, options.count, &mut |key, value| {
-        let of_type =
-            wanted_type.as_ref().is_none_or(|wanted| wanted == value.type_of().name().as_bytes());
-        if of_type && options.allows(key) {
-            keys.push(key.to_vec());
-        }
+    write_page(reply, |page, count| {
+        database.scan(cursor, options.count, &mut |key, value| {
+            let name = value.type_of().name().as_bytes();
+            if wanted_type.as_ref().is_none_or(|wanted| wanted == name) && options.allows(key) {
+                page.bulk(key);
+                *count += 1;
+            }
+        })
     });
-    reply.array(2);
-    reply.text(&next.to_string());
-    reply.array(keys.len());
-    keys.iter().for_each(|key| reply.bulk(key));
     Ok(())
 }
 

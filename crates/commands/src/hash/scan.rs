@@ -3,6 +3,7 @@ use keyspace::{Database, Hash};
 use resp::ReplyWriter;
 
 use crate::scan_option::{ScanOptions, parse_cursor};
+use crate::scan_page::{write_empty_page, write_page};
 use crate::{Command, Result};
 
 pub(crate) const HSCAN: Command = Command {
@@ -24,29 +25,21 @@ fn hscan(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
     let key = args.bytes()?;
     let cursor = parse_cursor(args.bytes()?)?;
 
+    // As in Redis, options are only looked at where there is something to scan.
     let Some(hash) = database.get::<Hash>(key)? else {
-        // Whatever the options are.
-        reply.array(2);
-        reply.text("0");
-        reply.array(0);
+        write_empty_page(reply);
         return Ok(());
     };
     let options = ScanOptions::parse(args)?;
-    // The next cursor stands before the pairs and is known after them.
-    let mut pairs = Vec::new();
-    let mut pairs_reply = ReplyWriter::new(&mut pairs, reply.protocol());
-    let mut count = 0;
-    let next = hash.scan(cursor, options.count, |field, value| {
-        if options.allows(field) {
-            pairs_reply.bulk(field);
-            pairs_reply.bulk(value);
-            count += 1;
-        }
+    write_page(reply, |page, count| {
+        hash.scan(cursor, options.count, |field, value| {
+            if options.allows(field) {
+                page.bulk(field);
+                page.bulk(value);
+                *count += 2;
+            }
+        })
     });
-    reply.array(2);
-    reply.text(&next.to_string());
-    reply.array(2 * count);
-    reply.raw(&pairs);
     Ok(())
 }
 
