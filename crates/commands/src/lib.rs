@@ -22,7 +22,6 @@ mod reply;
 mod scan_option;
 mod scan_page;
 mod set;
-mod signed_count;
 mod sorted_set;
 mod store;
 mod stream;

@@ -2,8 +2,8 @@ use command_spec::{ArgError, Args, Arity, CommandSpec, Flags, Group, Keys};
 use keyspace::{Database, Hash};
 use resp::{Protocol, ReplyWriter};
 
+use crate::count_option::SampleSize;
 use crate::error::fail;
-use crate::signed_count::parse_signed_count;
 use crate::{Command, Result};
 
 pub(crate) const HRANDFIELD: Command = Command {
@@ -26,9 +26,9 @@ fn hrandfield(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
     if args.is_empty() {
         return one_field(database, key, reply);
     }
-    let count = parse_signed_count(&mut args)?;
+    let size = SampleSize::parse(args.bytes()?)?;
     let shown = Shown::parse(args)?;
-    if shown == Shown::FieldsAndValues && count.unsigned_abs() > i64::MAX as u64 / 2 {
+    if shown == Shown::FieldsAndValues && size.count() > i64::MAX as usize / 2 {
         return fail("ERR value is out of range");
     }
 
@@ -37,21 +37,23 @@ fn hrandfield(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
         reply.array(0);
         return Ok(());
     };
-    let wanted = count.unsigned_abs() as usize;
-    if count < 0 {
-        // Fields may come more than once.
-        shown.begin(wanted, reply);
-        for _ in 0..wanted {
-            let pair = hash.random(&mut || random.draw()).expect("an empty hash is no key");
-            shown.write(pair, reply);
+    match size {
+        SampleSize::Repeated(count) => {
+            shown.begin(count, reply);
+            for _ in 0..count {
+                let pair = hash.random(&mut || random.draw()).expect("an empty hash is no key");
+                shown.write(pair, reply);
+            }
         }
-    } else if wanted >= hash.len() {
-        shown.begin(hash.len(), reply);
-        hash.iter().for_each(|pair| shown.write(pair, reply));
-    } else {
-        shown.begin(wanted, reply);
-        let pairs = hash.random_distinct(wanted, &mut || random.draw());
-        pairs.into_iter().for_each(|pair| shown.write(pair, reply));
+        SampleSize::Distinct(count) if count >= hash.len() => {
+            shown.begin(hash.len(), reply);
+            hash.iter().for_each(|pair| shown.write(pair, reply));
+        }
+        SampleSize::Distinct(count) => {
+            shown.begin(count, reply);
+            let pairs = hash.random_distinct(count, &mut || random.draw());
+            pairs.into_iter().for_each(|pair| shown.write(pair, reply));
+        }
     }
     Ok(())
 }

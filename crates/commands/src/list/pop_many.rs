@@ -1,11 +1,12 @@
-use command_spec::{ArgError, Args, Arity, CommandSpec, Flags, Group, Keys};
+use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
 use keyspace::value::list::End;
 use keyspace::{Database, List};
 use resp::ReplyWriter;
 
 use super::end::{parse_end, pop_event, pop_into};
+use crate::count_option::{number_of_keys, pop_count_of_first};
 use crate::timeout::parse_timeout;
-use crate::{Command, Error, Result, Wait};
+use crate::{Command, Result, Wait};
 
 pub(crate) const LMPOP: Command = Command {
     spec: CommandSpec::new(
@@ -67,17 +68,10 @@ struct PopMany<'a> {
 
 impl<'a> PopMany<'a> {
     fn parse(mut args: Args<'a>) -> Result<Self> {
-        let keys = positive(args.bytes()?, "ERR numkeys should be greater than 0")?;
-        let keys = args.take(keys)?;
+        let count = number_of_keys(args.bytes()?)?;
+        let keys = args.take(count)?;
         let end = parse_end(&mut args)?;
-        let mut count = None;
-        while !args.is_empty() {
-            if count.is_some() || !args.keyword("COUNT") {
-                return Err(ArgError::Syntax.into());
-            }
-            count = Some(positive(args.bytes()?, "ERR count should be greater than 0")?);
-        }
-        Ok(PopMany { keys, end, count: count.unwrap_or(1) })
+        Ok(PopMany { keys, end, count: pop_count_of_first(args)? })
     }
 
     /// False if no list has an element.
@@ -94,13 +88,6 @@ impl<'a> PopMany<'a> {
         }
         Ok(false)
     }
-}
-
-fn positive(text: &[u8], refusal: &'static str) -> Result<usize> {
-    resp::parse_integer(text)
-        .and_then(|count| usize::try_from(count).ok())
-        .filter(|count| *count > 0)
-        .ok_or_else(|| Error::text(refusal).into())
 }
 
 #[cfg(test)]

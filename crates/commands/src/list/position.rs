@@ -3,9 +3,9 @@ use keyspace::value::list::End;
 use keyspace::{Database, List};
 use resp::ReplyWriter;
 
+use crate::count_option::{count_within, signed_count};
 use crate::error::fail;
-use crate::signed_count::parse_signed_count;
-use crate::{Command, Error, Result};
+use crate::{Command, Result};
 
 pub(crate) const LPOS: Command = Command {
     spec: CommandSpec::new(
@@ -72,7 +72,7 @@ fn parse_options(mut args: Args) -> Result<Options> {
     let mut options = Options { rank: 1, count: None, compared_max: 0 };
     while !args.is_empty() {
         if args.keyword("RANK") {
-            options.rank = parse_signed_count(&mut args)?;
+            options.rank = signed_count(args.bytes()?)?;
             if options.rank == 0 {
                 return fail(
                     "ERR RANK can't be zero: use 1 to start from the first match, \
@@ -80,20 +80,15 @@ fn parse_options(mut args: Args) -> Result<Options> {
                 );
             }
         } else if args.keyword("COUNT") {
-            options.count = Some(not_negative(args.bytes()?, "ERR COUNT can't be negative")?);
+            options.count = Some(count_within(args.bytes()?, 0.., "ERR COUNT can't be negative")?);
         } else if args.keyword("MAXLEN") {
-            options.compared_max = not_negative(args.bytes()?, "ERR MAXLEN can't be negative")?;
+            options.compared_max =
+                count_within(args.bytes()?, 0.., "ERR MAXLEN can't be negative")?;
         } else {
             return Err(ArgError::Syntax.into());
         }
     }
     Ok(options)
-}
-
-fn not_negative(text: &[u8], refusal: &'static str) -> Result<usize> {
-    resp::parse_integer(text)
-        .and_then(|value| usize::try_from(value).ok())
-        .ok_or_else(|| Error::text(refusal).into())
 }
 
 #[cfg(test)]

@@ -50,9 +50,7 @@ impl<'a> PopFirst<'a> {
         } else {
             return Err(Error::Argument(ArgError::Syntax).into());
         };
-        let count = if args.keyword("COUNT") { pop_count_of_first(args.bytes()?)? } else { 1 };
-        args.finish()?;
-        Ok(PopFirst { keys, direction, count })
+        Ok(PopFirst { keys, direction, count: pop_count_of_first(args)? })
     }
 
     /// Returns whether any key had members.
