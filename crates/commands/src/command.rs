@@ -30,7 +30,8 @@ pub struct Wait {
 
 impl Wait {
     /// The wait of a command that answers with an array.
-    pub fn for_array(keys: Vec<Vec<u8>>, deadline_ms: Option<i64>) -> Wait {
+    pub fn for_array(keys: &[&[u8]], deadline_ms: Option<i64>) -> Wait {
+        let keys = keys.iter().map(|key| key.to_vec()).collect();
         let absence = Absence::NullArray;
         Wait { keys, deadline_ms, absence, refusal: absence, retry: None }
     }

@@ -54,7 +54,6 @@ fn blocking_pop(
         database.changed(pop_event(end), key);
         return Ok(());
     }
-    let keys = keys.iter().map(|key| key.to_vec()).collect();
     Err(Wait::for_array(keys, deadline_ms).into())
 }
 
@@ -89,8 +88,7 @@ mod tests {
             Args::new(&[b"a", b"b", b"0.5"]),
             &mut ReplyWriter::new(&mut out, Protocol::Resp2),
         );
-        let keys = vec![b"a".to_vec(), b"b".to_vec()];
-        let wait = Wait::for_array(keys, Some(NOW_MS + 500));
+        let wait = Wait::for_array(&[b"a", b"b"], Some(NOW_MS + 500));
         assert_eq!(result, Err(wait.into()));
     }
 }

@@ -56,8 +56,7 @@ fn blmpop(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
     if request.run(database, reply)? {
         return Ok(());
     }
-    let keys = request.keys.iter().map(|key| key.to_vec()).collect();
-    Err(Wait::for_array(keys, deadline_ms).into())
+    Err(Wait::for_array(request.keys, deadline_ms).into())
 }
 
 struct PopMany<'a> {

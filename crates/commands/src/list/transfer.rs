@@ -163,10 +163,9 @@ impl<'a> Transfer<'a> {
         if self.run(database, reply)? {
             return Ok(());
         }
-        let keys = vec![self.source.to_vec()];
         // The absence of an array though no array is ever given: so it is in Redis when the time is over.
-        let (absence, refusal) = (Absence::NullArray, Absence::Null);
-        Err(Wait { keys, deadline_ms, absence, refusal, retry: None }.into())
+        let wait = Wait::for_array(&[self.source], deadline_ms);
+        Err(Wait { refusal: Absence::Null, ..wait }.into())
     }
 }
 

@@ -59,7 +59,7 @@ fn pop_one(
             return Ok(());
         }
     }
-    Err(wait(keys, deadline_ms).into())
+    Err(Wait::for_array(keys, deadline_ms).into())
 }
 
 pub(crate) const BZMPOP: Command = Command {
@@ -85,11 +85,7 @@ fn bzmpop(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
     if request.pop(database, reply)? {
         return Ok(());
     }
-    Err(wait(request.keys, deadline_ms).into())
-}
-
-fn wait(keys: &[&[u8]], deadline_ms: Option<i64>) -> Wait {
-    Wait::for_array(keys.iter().map(|key| key.to_vec()).collect(), deadline_ms)
+    Err(Wait::for_array(request.keys, deadline_ms).into())
 }
 
 #[cfg(test)]
@@ -98,8 +94,8 @@ mod tests {
     use keyspace::{Keyspace, Options};
     use resp::{Protocol, Reply, ReplyWriter};
 
-    use super::{BZPOPMIN, wait};
-    use crate::Halt;
+    use super::BZPOPMIN;
+    use crate::Wait;
     use crate::testing::{NOW_MS, bulk, error, run};
 
     #[test]
@@ -123,8 +119,8 @@ mod tests {
         let mut reply = ReplyWriter::new(&mut out, Protocol::Resp2);
         let words: [&[u8]; 3] = [b"a", b"b", b"0.5"];
         let halt = (BZPOPMIN.run)(&mut keyspace.database(0), Args::new(&words), &mut reply);
-        let expected = wait(&words[..2], Some(NOW_MS + 500));
-        assert_eq!(halt, Err(Halt::Wait(Box::new(expected))));
+        let wait = Wait::for_array(&words[..2], Some(NOW_MS + 500));
+        assert_eq!(halt, Err(wait.into()));
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn xread(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
     };
     let retry = resolve_last_ids(database, request, streams)?;
     let deadline_ms = deadline_ms(block_ms, now_ms);
-    Err(Wait { retry, ..Wait::for_array(streams.keys_to_await(), deadline_ms) }.into())
+    Err(Wait { retry, ..Wait::for_array(streams.keys, deadline_ms) }.into())
 }
 
 /// The request with what `$` stands for now, if it is in there: later it would stand for what was waited for.

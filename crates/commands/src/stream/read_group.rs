@@ -106,7 +106,7 @@ fn xreadgroup(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
         return Ok(());
     };
     let deadline_ms = deadline_ms(block_ms, database.now_ms());
-    Err(Wait::for_array(streams.keys_to_await(), deadline_ms).into())
+    Err(Wait::for_array(streams.keys, deadline_ms).into())
 }
 
 fn parse_wanted(database: &mut Database, group: &[u8], key: &[u8], id: &[u8]) -> Result<Wanted> {

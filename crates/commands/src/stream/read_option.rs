@@ -74,8 +74,4 @@ impl<'a> Streams<'a> {
     pub(super) fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         self.keys.iter().copied().zip(self.ids.iter().copied())
     }
-
-    pub(super) fn keys_to_await(self) -> Vec<Vec<u8>> {
-        self.keys.iter().map(|key| key.to_vec()).collect()
-    }
 }
