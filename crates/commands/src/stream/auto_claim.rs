@@ -32,7 +32,7 @@ const COUNT_MAX: i64 = i64::MAX / 16;
 /// XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]
 fn xautoclaim(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let key = args.bytes()?;
-    let group_name = args.bytes()?;
+    let group = args.bytes()?;
     let consumer = args.bytes()?;
     let idle_ms_min = parse_idle(&mut args, "ERR Invalid min-idle-time argument for XAUTOCLAIM")?;
     let start = parse_start(args.bytes()?)?;
@@ -56,12 +56,10 @@ fn xautoclaim(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
 
     let now_ms = now_ms(database);
     let stream = database.get_mut::<Stream>(key)?;
-    let Some((reading, known)) = stream.and_then(|stream| {
-        let known = stream.group(group_name)?.consumer(consumer).is_some();
-        Some((stream.reading(group_name)?, known))
-    }) else {
-        return Err(no_key_or_group(key, group_name));
-    };
+    let reading = stream
+        .and_then(|stream| stream.reading(group))
+        .ok_or_else(|| no_key_or_group(key, group))?;
+    let known = reading.knows(consumer);
     let auto = reading.auto_claim(consumer, idle_ms_min, start, count, delivery_count, now_ms);
     let claimed = auto.claimed;
     let has_changed = !claimed.entries.is_empty() || !claimed.deleted.is_empty();

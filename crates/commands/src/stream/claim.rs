@@ -37,16 +37,14 @@ pub(super) enum Shown {
 /// XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id]
 fn xclaim(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
     let key = args.bytes()?;
-    let group_name = args.bytes()?;
+    let group = args.bytes()?;
     let consumer = args.bytes()?;
     let now_ms = now_ms(database);
     let stream = database.get_mut::<Stream>(key)?;
-    let Some((reading, known)) = stream.and_then(|stream| {
-        let known = stream.group(group_name)?.consumer(consumer).is_some();
-        Some((stream.reading(group_name)?, known))
-    }) else {
-        return Err(no_key_or_group(key, group_name));
-    };
+    let reading = stream
+        .and_then(|stream| stream.reading(group))
+        .ok_or_else(|| no_key_or_group(key, group))?;
+    let known = reading.knows(consumer);
     let idle_ms_min = parse_idle(&mut args, "ERR Invalid min-idle-time argument for XCLAIM")?;
     let mut ids = Vec::new();
     while let Some(id) = args.peek().and_then(|text| StreamId::parse(text, 0)) {

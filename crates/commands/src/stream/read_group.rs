@@ -67,8 +67,8 @@ fn xreadgroup(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
     for (key, wanted) in streams.keys.iter().zip(wanted) {
         let served_before = replies.count;
         let Some(stream) = database.get_mut::<Stream>(key)? else { continue };
-        let known = stream.group(group).is_some_and(|group| group.consumer(consumer).is_some());
         let Some(reading) = stream.reading(group) else { continue };
+        let known = reading.knows(consumer);
         match wanted {
             Wanted::New => {
                 let entries = reading.read_new(consumer, options.count, acknowledge, now_ms);

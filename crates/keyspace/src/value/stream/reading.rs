@@ -56,6 +56,11 @@ pub struct AutoClaimed<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// Whether the group has this consumer before it reads or claims.
+    pub fn knows(&self, consumer: &[u8]) -> bool {
+        self.group.consumer(consumer).is_some()
+    }
+
     /// `>`: the next entries that nobody in the group has got.
     pub fn read_new(
         self,
