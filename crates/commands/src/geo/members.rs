@@ -24,23 +24,13 @@ pub(crate) const GEOPOS: Command = Command {
     .keys(Keys::First)
     .since("3.2.0")
     .syntax("key [member [member ...]]"),
-    run: geopos,
-};
-
-/// GEOPOS key [member ...]
-fn geopos(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let set = database.get::<SortedSet>(args.bytes()?)?;
-    let members = args.rest();
-
-    reply.array(members.len());
-    for member in members {
-        match set.and_then(|set| position_of(set, member)) {
+    run: |database, args, reply| {
+        write_each(database, args, reply, |position, reply| match position {
             Some(position) => position.write(reply),
             None => reply.null_array(),
-        }
-    }
-    Ok(())
-}
+        })
+    },
+};
 
 pub(crate) const GEOHASH: Command = Command {
     spec: CommandSpec::new(
@@ -53,20 +43,27 @@ pub(crate) const GEOHASH: Command = Command {
     .keys(Keys::First)
     .since("3.2.0")
     .syntax("key [member [member ...]]"),
-    run: geohash_of_members,
+    run: |database, args, reply| {
+        write_each(database, args, reply, |position, reply| match position {
+            Some(position) => reply.bulk(&geohash(position)),
+            None => reply.null(),
+        })
+    },
 };
 
-/// GEOHASH key [member ...]
-fn geohash_of_members(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
+/// GEOPOS, GEOHASH key [member ...]
+fn write_each(
+    database: &mut Database,
+    mut args: Args,
+    reply: &mut ReplyWriter,
+    write: fn(Option<Position>, &mut ReplyWriter),
+) -> Result {
     let set = database.get::<SortedSet>(args.bytes()?)?;
     let members = args.rest();
 
     reply.array(members.len());
     for member in members {
-        match set.and_then(|set| position_of(set, member)) {
-            Some(position) => reply.bulk(&geohash(position)),
-            None => reply.null(),
-        }
+        write(set.and_then(|set| position_of(set, member)), reply);
     }
     Ok(())
 }
