@@ -1,5 +1,8 @@
 //! When a key is to end, as SET, GETEX and the EXPIRE family say it.
 
+use command_spec::Args;
+use keyspace::{Database, EventKind};
+
 use crate::{Error, Result};
 
 /// The unit and the origin of a time in an argument.
@@ -12,6 +15,21 @@ pub(crate) enum Time {
 }
 
 impl Time {
+    /// EX | PX | EXAT | PXAT, if the next argument is one of them. The amount follows.
+    pub(crate) fn parse(args: &mut Args) -> Option<Time> {
+        Some(if args.keyword("EX") {
+            Time::Seconds
+        } else if args.keyword("PX") {
+            Time::Milliseconds
+        } else if args.keyword("EXAT") {
+            Time::UnixSeconds
+        } else if args.keyword("PXAT") {
+            Time::UnixMilliseconds
+        } else {
+            return None;
+        })
+    }
+
     /// The moment in Unix milliseconds. `None` when it does not fit into 64 bits.
     pub(crate) fn moment(self, amount: i64, now_ms: i64) -> Option<i64> {
         match self {
@@ -31,6 +49,16 @@ impl Time {
     ) -> Result<i64> {
         let moment = if amount > 0 { self.moment(amount, now_ms) } else { None };
         moment.ok_or_else(|| invalid_time(command).into())
+    }
+}
+
+/// Gives a key an end; one that has passed already is its end at once.
+pub(crate) fn end_at(database: &mut Database, key: &[u8], at_ms: i64) {
+    if at_ms <= database.now_ms() {
+        database.delete(key);
+    } else {
+        database.set_expiry(key, at_ms);
+        database.changed(EventKind::EXPIRE, key);
     }
 }
 

@@ -3,7 +3,7 @@ use keyspace::{Database, EventKind};
 use resp::ReplyWriter;
 
 use crate::error::fail;
-use crate::expire_option::{Time, invalid_time};
+use crate::expire_option::{Time, end_at, invalid_time};
 use crate::{Command, Error, Result};
 
 macro_rules! expire_command {
@@ -118,12 +118,7 @@ fn expire(
         Some(old) => conditions.allow(old, at_ms),
     };
     if allowed {
-        if at_ms <= database.now_ms() {
-            database.delete(key);
-        } else {
-            database.set_expiry(key, at_ms);
-            database.changed(EventKind::EXPIRE, key);
-        }
+        end_at(database, key, at_ms);
     }
     reply.integer(i64::from(allowed));
     Ok(())

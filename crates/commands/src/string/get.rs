@@ -1,10 +1,10 @@
-use command_spec::{Args, Arity, CommandSpec, Flags, Group, Keys};
+use command_spec::{ArgError, Args, Arity, CommandSpec, Flags, Group, Keys};
 use keyspace::{Database, EventKind, Expiry};
 use resp::ReplyWriter;
 
-use crate::expire_option::Time;
+use crate::expire_option::{Time, end_at};
 use crate::reply::write_string;
-use crate::{Command, Error, Result};
+use crate::{Command, Result};
 
 pub(crate) const GET: Command = Command {
     spec: CommandSpec::new(
@@ -132,12 +132,7 @@ fn getex(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
         NewExpiry::At(time, mut amount) => {
             let amount = amount.integer()?;
             let at_ms = time.positive_moment(amount, database.now_ms(), "getex")?;
-            if at_ms <= database.now_ms() {
-                database.delete(key);
-            } else {
-                database.set_expiry(key, at_ms);
-                database.changed(EventKind::EXPIRE, key);
-            }
+            end_at(database, key, at_ms);
         }
     }
     Ok(())
@@ -150,14 +145,7 @@ fn parse_new_expiry<'a>(args: &mut Args<'a>) -> Result<NewExpiry<'a>> {
     let expiry = if args.keyword("PERSIST") {
         NewExpiry::None
     } else {
-        let units = [
-            ("EX", Time::Seconds),
-            ("PX", Time::Milliseconds),
-            ("EXAT", Time::UnixSeconds),
-            ("PXAT", Time::UnixMilliseconds),
-        ];
-        let unit = units.into_iter().find(|(word, _)| args.keyword(word));
-        let (_, time) = unit.ok_or(Error::Argument(command_spec::ArgError::Syntax))?;
+        let time = Time::parse(args).ok_or(ArgError::Syntax)?;
         let amount = *args;
         args.bytes()?;
         NewExpiry::At(time, amount)

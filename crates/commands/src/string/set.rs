@@ -95,14 +95,8 @@ fn parse_options(args: &mut Args) -> Result<Options> {
             options.get = true;
         } else if options.expiry.is_none() && args.keyword("KEEPTTL") {
             options.keep_ttl = true;
-        } else if free && args.keyword("EX") {
-            options.expiry = Some((Time::Seconds, args.integer()?));
-        } else if free && args.keyword("PX") {
-            options.expiry = Some((Time::Milliseconds, args.integer()?));
-        } else if free && args.keyword("EXAT") {
-            options.expiry = Some((Time::UnixSeconds, args.integer()?));
-        } else if free && args.keyword("PXAT") {
-            options.expiry = Some((Time::UnixMilliseconds, args.integer()?));
+        } else if free && let Some(time) = Time::parse(args) {
+            options.expiry = Some((time, args.integer()?));
         } else {
             return Err(Error::Argument(ArgError::Syntax).into());
         }
