@@ -5,6 +5,7 @@ use hashbrown::HashSet;
 use resp::Protocol;
 
 use crate::blocking::Blocked;
+use crate::pubsub::Subscription;
 use crate::transaction::Transaction;
 
 /// Where a client stands in the server's list; used again once the client is gone.
@@ -125,13 +126,27 @@ impl Client {
         !matches!(self.address, Address::Internal)
     }
 
+    /// The names that it has subscribed to.
+    pub(crate) fn subscribed(&mut self, to: Subscription) -> &mut HashSet<Vec<u8>> {
+        match to {
+            Subscription::Channel => &mut self.channels,
+            Subscription::Pattern => &mut self.patterns,
+            Subscription::ShardChannel => &mut self.shard_channels,
+        }
+    }
+
     /// As SUBSCRIBE and its kin count them: sharded channels are counted apart.
-    pub(crate) fn subscriptions(&self) -> usize {
-        self.channels.len() + self.patterns.len()
+    pub(crate) fn subscriptions(&self, to: Subscription) -> usize {
+        match to {
+            Subscription::Channel | Subscription::Pattern => {
+                self.channels.len() + self.patterns.len()
+            }
+            Subscription::ShardChannel => self.shard_channels.len(),
+        }
     }
 
     pub(crate) fn is_subscriber(&self) -> bool {
-        self.subscriptions() > 0 || !self.shard_channels.is_empty()
+        !(self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty())
     }
 
     /// In RESP2 a subscriber may only manage its subscriptions: its replies and messages could not be told apart.

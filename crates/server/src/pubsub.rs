@@ -7,51 +7,47 @@ use hashbrown::HashMap;
 use crate::client::Slot;
 use crate::clients::Clients;
 
+/// What a client can subscribe to by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subscription {
+    Channel,
+    Pattern,
+    ShardChannel,
+}
+
+impl Subscription {
+    pub(crate) const ALL: [Subscription; 3] =
+        [Subscription::Channel, Subscription::Pattern, Subscription::ShardChannel];
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct PubSub {
-    channels: HashMap<Vec<u8>, Vec<Slot>>,
-    patterns: HashMap<Vec<u8>, Vec<Slot>>,
-    shard_channels: HashMap<Vec<u8>, Vec<Slot>>,
+    channels: Listeners,
+    patterns: Listeners,
+    shard_channels: Listeners,
 }
 
 impl PubSub {
-    pub(crate) fn subscribe(&mut self, slot: Slot, channel: &[u8]) {
-        self.channels.entry(channel.to_vec()).or_default().push(slot);
+    pub(crate) fn listeners(&self, to: Subscription) -> &Listeners {
+        match to {
+            Subscription::Channel => &self.channels,
+            Subscription::Pattern => &self.patterns,
+            Subscription::ShardChannel => &self.shard_channels,
+        }
     }
 
-    pub(crate) fn unsubscribe(&mut self, slot: Slot, channel: &[u8]) {
-        drop_listener(&mut self.channels, slot, channel);
-    }
-
-    pub(crate) fn subscribe_pattern(&mut self, slot: Slot, pattern: &[u8]) {
-        self.patterns.entry(pattern.to_vec()).or_default().push(slot);
-    }
-
-    pub(crate) fn unsubscribe_pattern(&mut self, slot: Slot, pattern: &[u8]) {
-        drop_listener(&mut self.patterns, slot, pattern);
-    }
-
-    pub(crate) fn subscribe_shard(&mut self, slot: Slot, channel: &[u8]) {
-        self.shard_channels.entry(channel.to_vec()).or_default().push(slot);
-    }
-
-    pub(crate) fn unsubscribe_shard(&mut self, slot: Slot, channel: &[u8]) {
-        drop_listener(&mut self.shard_channels, slot, channel);
+    pub(crate) fn listeners_mut(&mut self, to: Subscription) -> &mut Listeners {
+        match to {
+            Subscription::Channel => &mut self.channels,
+            Subscription::Pattern => &mut self.patterns,
+            Subscription::ShardChannel => &mut self.shard_channels,
+        }
     }
 
     /// Sends a message to all who listen, and says how many copies went out.
     pub(crate) fn publish(&self, clients: &mut Clients, channel: &[u8], message: &[u8]) -> usize {
-        let mut receivers = 0;
-        for slot in self.channels.get(channel).into_iter().flatten() {
-            clients.write(*slot, |reply| {
-                reply.push(3);
-                reply.text("message");
-                reply.bulk(channel);
-                reply.bulk(message);
-            });
-            receivers += 1;
-        }
-        for (pattern, slots) in &self.patterns {
+        let mut receivers = self.channels.send(clients, "message", channel, message);
+        for (pattern, slots) in &self.patterns.by_name {
             if !glob::matches(pattern, channel) {
                 continue;
             }
@@ -76,43 +72,48 @@ impl PubSub {
         channel: &[u8],
         message: &[u8],
     ) -> usize {
-        let listeners = self.shard_channels.get(channel).map_or(&[][..], Vec::as_slice);
-        for slot in listeners {
+        self.shard_channels.send(clients, "smessage", channel, message)
+    }
+}
+
+/// Names that somebody listens to, and who.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    by_name: HashMap<Vec<u8>, Vec<Slot>>,
+}
+
+impl Listeners {
+    pub(crate) fn add(&mut self, slot: Slot, name: &[u8]) {
+        self.by_name.entry(name.to_vec()).or_default().push(slot);
+    }
+
+    pub(crate) fn remove(&mut self, slot: Slot, name: &[u8]) {
+        let Some(slots) = self.by_name.get_mut(name) else { return };
+        slots.retain(|other| *other != slot);
+        if slots.is_empty() {
+            self.by_name.remove(name);
+        }
+    }
+
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.by_name.keys().map(Vec::as_slice)
+    }
+
+    /// How many listen to a name.
+    pub(crate) fn count(&self, name: &[u8]) -> usize {
+        self.by_name.get(name).map_or(0, Vec::len)
+    }
+
+    fn send(&self, clients: &mut Clients, kind: &str, channel: &[u8], message: &[u8]) -> usize {
+        let slots = self.by_name.get(channel).map_or(&[][..], Vec::as_slice);
+        for slot in slots {
             clients.write(*slot, |reply| {
                 reply.push(3);
-                reply.text("smessage");
+                reply.text(kind);
                 reply.bulk(channel);
                 reply.bulk(message);
             });
         }
-        listeners.len()
-    }
-
-    pub(crate) fn shard_channels(&self) -> impl Iterator<Item = &[u8]> {
-        self.shard_channels.keys().map(Vec::as_slice)
-    }
-
-    pub(crate) fn shard_listeners(&self, channel: &[u8]) -> usize {
-        self.shard_channels.get(channel).map_or(0, Vec::len)
-    }
-
-    pub(crate) fn channels(&self) -> impl Iterator<Item = (&[u8], usize)> {
-        self.channels.iter().map(|(channel, slots)| (channel.as_slice(), slots.len()))
-    }
-
-    pub(crate) fn listeners(&self, channel: &[u8]) -> usize {
-        self.channels.get(channel).map_or(0, Vec::len)
-    }
-
-    pub(crate) fn patterns(&self) -> usize {
-        self.patterns.len()
-    }
-}
-
-fn drop_listener(listeners: &mut HashMap<Vec<u8>, Vec<Slot>>, slot: Slot, name: &[u8]) {
-    let Some(slots) = listeners.get_mut(name) else { return };
-    slots.retain(|other| *other != slot);
-    if slots.is_empty() {
-        listeners.remove(name);
+        slots.len()
     }
 }

@@ -8,6 +8,7 @@ use resp::ReplyWriter;
 
 use crate::client::Slot;
 use crate::commands::fail;
+use crate::pubsub::{Listeners, Subscription};
 use crate::state::{ServerCommand, State};
 
 pub(crate) const COMMANDS: &[&ServerCommand] = &[
@@ -38,21 +39,11 @@ const SUBSCRIBE: ServerCommand = ServerCommand {
     .flags(FLAGS)
     .since("2.0.0")
     .syntax("channel [channel ...]"),
-    run: subscribe,
+    run: |state, slot, args, reply| {
+        refuse_inside_multi(state)?;
+        subscribe(state, slot, args, reply, Subscription::Channel)
+    },
 };
-
-/// SUBSCRIBE channel [channel ...]
-fn subscribe(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    refuse_inside_multi(state)?;
-    for channel in args.rest() {
-        let client = &mut state.clients[slot];
-        if client.channels.insert(channel.to_vec()) {
-            state.pubsub.subscribe(slot, channel);
-        }
-        confirm(reply, "subscribe", Some(channel), client.subscriptions());
-    }
-    Ok(())
-}
 
 const UNSUBSCRIBE: ServerCommand = ServerCommand {
     spec: CommandSpec::new(
@@ -64,26 +55,8 @@ const UNSUBSCRIBE: ServerCommand = ServerCommand {
     .flags(FLAGS)
     .since("2.0.0")
     .syntax("[channel [channel ...]]"),
-    run: unsubscribe,
+    run: |state, slot, args, reply| unsubscribe(state, slot, args, reply, Subscription::Channel),
 };
-
-/// UNSUBSCRIBE [channel ...]
-fn unsubscribe(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let mut channels: Vec<Vec<u8>> = args.rest().iter().map(|channel| channel.to_vec()).collect();
-    if channels.is_empty() {
-        channels = state.clients[slot].channels.iter().cloned().collect();
-    }
-    if channels.is_empty() {
-        confirm(reply, "unsubscribe", None, state.clients[slot].subscriptions());
-    }
-    for channel in channels {
-        if state.clients[slot].channels.remove(&channel) {
-            state.pubsub.unsubscribe(slot, &channel);
-        }
-        confirm(reply, "unsubscribe", Some(&channel), state.clients[slot].subscriptions());
-    }
-    Ok(())
-}
 
 const PSUBSCRIBE: ServerCommand = ServerCommand {
     spec: CommandSpec::new(
@@ -95,21 +68,11 @@ const PSUBSCRIBE: ServerCommand = ServerCommand {
     .flags(FLAGS)
     .since("2.0.0")
     .syntax("pattern [pattern ...]"),
-    run: psubscribe,
+    run: |state, slot, args, reply| {
+        refuse_inside_multi(state)?;
+        subscribe(state, slot, args, reply, Subscription::Pattern)
+    },
 };
-
-/// PSUBSCRIBE pattern [pattern ...]
-fn psubscribe(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    refuse_inside_multi(state)?;
-    for pattern in args.rest() {
-        let client = &mut state.clients[slot];
-        if client.patterns.insert(pattern.to_vec()) {
-            state.pubsub.subscribe_pattern(slot, pattern);
-        }
-        confirm(reply, "psubscribe", Some(pattern), client.subscriptions());
-    }
-    Ok(())
-}
 
 const PUNSUBSCRIBE: ServerCommand = ServerCommand {
     spec: CommandSpec::new(
@@ -121,31 +84,66 @@ const PUNSUBSCRIBE: ServerCommand = ServerCommand {
     .flags(FLAGS)
     .since("2.0.0")
     .syntax("[pattern [pattern ...]]"),
-    run: punsubscribe,
+    run: |state, slot, args, reply| unsubscribe(state, slot, args, reply, Subscription::Pattern),
 };
-
-/// PUNSUBSCRIBE [pattern ...]
-fn punsubscribe(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let mut patterns: Vec<Vec<u8>> = args.rest().iter().map(|pattern| pattern.to_vec()).collect();
-    if patterns.is_empty() {
-        patterns = state.clients[slot].patterns.iter().cloned().collect();
-    }
-    if patterns.is_empty() {
-        confirm(reply, "punsubscribe", None, state.clients[slot].subscriptions());
-    }
-    for pattern in patterns {
-        if state.clients[slot].patterns.remove(&pattern) {
-            state.pubsub.unsubscribe_pattern(slot, &pattern);
-        }
-        confirm(reply, "punsubscribe", Some(&pattern), state.clients[slot].subscriptions());
-    }
-    Ok(())
-}
 
 /// A RESP2 client in MULTI could not tell the confirmations from EXEC's reply.
 fn refuse_inside_multi(state: &State) -> Result {
     if state.depth > 0 {
         return fail("ERR Command not allowed inside a transaction");
+    }
+    Ok(())
+}
+
+/// SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE name [name ...]
+fn subscribe(
+    state: &mut State,
+    slot: Slot,
+    mut args: Args,
+    reply: &mut ReplyWriter,
+    to: Subscription,
+) -> Result {
+    let kind = match to {
+        Subscription::Channel => "subscribe",
+        Subscription::Pattern => "psubscribe",
+        Subscription::ShardChannel => "ssubscribe",
+    };
+    for name in args.rest() {
+        let client = &mut state.clients[slot];
+        if client.subscribed(to).insert(name.to_vec()) {
+            state.pubsub.listeners_mut(to).add(slot, name);
+        }
+        confirm(reply, kind, Some(name), client.subscriptions(to));
+    }
+    Ok(())
+}
+
+/// UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE [name ...]
+fn unsubscribe(
+    state: &mut State,
+    slot: Slot,
+    mut args: Args,
+    reply: &mut ReplyWriter,
+    from: Subscription,
+) -> Result {
+    let kind = match from {
+        Subscription::Channel => "unsubscribe",
+        Subscription::Pattern => "punsubscribe",
+        Subscription::ShardChannel => "sunsubscribe",
+    };
+    let client = &mut state.clients[slot];
+    let mut names: Vec<Vec<u8>> = args.rest().iter().map(|name| name.to_vec()).collect();
+    if names.is_empty() {
+        names = client.subscribed(from).iter().cloned().collect();
+    }
+    if names.is_empty() {
+        confirm(reply, kind, None, client.subscriptions(from));
+    }
+    for name in names {
+        if client.subscribed(from).remove(&name) {
+            state.pubsub.listeners_mut(from).remove(slot, &name);
+        }
+        confirm(reply, kind, Some(&name), client.subscriptions(from));
     }
     Ok(())
 }
@@ -162,15 +160,10 @@ fn confirm(reply: &mut ReplyWriter, kind: &str, name: Option<&[u8]>, subscriptio
 
 /// A client that goes, or is reset, listens no more.
 pub(crate) fn forget_subscriptions(state: &mut State, slot: Slot) {
-    let client = &mut state.clients[slot];
-    for channel in std::mem::take(&mut client.channels) {
-        state.pubsub.unsubscribe(slot, &channel);
-    }
-    for pattern in std::mem::take(&mut client.patterns) {
-        state.pubsub.unsubscribe_pattern(slot, &pattern);
-    }
-    for channel in std::mem::take(&mut client.shard_channels) {
-        state.pubsub.unsubscribe_shard(slot, &channel);
+    for from in Subscription::ALL {
+        for name in std::mem::take(state.clients[slot].subscribed(from)) {
+            state.pubsub.listeners_mut(from).remove(slot, &name);
+        }
     }
 }
 
@@ -225,15 +218,15 @@ fn channels(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWri
         return crate::commands::wrong_usage("CHANNELS", "PUBSUB");
     }
 
-    let active: Vec<&[u8]> = state
-        .pubsub
-        .channels()
-        .map(|(channel, _)| channel)
-        .filter(|channel| glob::matches(pattern, channel))
-        .collect();
-    reply.array(active.len());
-    active.iter().for_each(|channel| reply.bulk(channel));
+    write_active(reply, state.pubsub.listeners(Subscription::Channel), pattern);
     Ok(())
+}
+
+fn write_active(reply: &mut ReplyWriter, listeners: &Listeners, pattern: &[u8]) {
+    let active: Vec<&[u8]> =
+        listeners.names().filter(|name| glob::matches(pattern, name)).collect();
+    reply.array(active.len());
+    active.iter().for_each(|name| reply.bulk(name));
 }
 
 const NUMSUB: ServerCommand = ServerCommand {
@@ -246,16 +239,19 @@ const NUMSUB: ServerCommand = ServerCommand {
     .flags(PUBSUB_FLAGS)
     .since("2.8.0")
     .syntax("[channel [channel ...]]"),
-    run: numsub,
+    run: |state, _slot, args, reply| {
+        write_counts(reply, state.pubsub.listeners(Subscription::Channel), args)
+    },
 };
 
-/// PUBSUB NUMSUB [channel ...]
-fn numsub(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
+/// PUBSUB NUMSUB, SHARDNUMSUB [channel ...]
+fn write_counts(reply: &mut ReplyWriter, listeners: &Listeners, mut args: Args) -> Result {
     let channels = args.rest();
+
     reply.map(channels.len());
     for channel in channels {
         reply.bulk(channel);
-        reply.integer(state.pubsub.listeners(channel) as i64);
+        reply.integer(listeners.count(channel) as i64);
     }
     Ok(())
 }
@@ -274,6 +270,6 @@ const NUMPAT: ServerCommand = ServerCommand {
 
 /// PUBSUB NUMPAT
 fn numpat(state: &mut State, _slot: Slot, _args: Args, reply: &mut ReplyWriter) -> Result {
-    reply.integer(state.pubsub.patterns() as i64);
+    reply.integer(state.pubsub.listeners(Subscription::Pattern).names().len() as i64);
     Ok(())
 }

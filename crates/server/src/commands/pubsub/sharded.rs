@@ -1,12 +1,13 @@
 //! Sharded channels: SSUBSCRIBE, SUNSUBSCRIBE, SPUBLISH and what PUBSUB tells of them.
 
 use command_spec::{Args, Arity, CommandSpec, Flags, Group};
-use commands::{Result, glob};
+use commands::Result;
 use resp::ReplyWriter;
 
-use super::{FLAGS, PUBSUB_FLAGS, confirm};
+use super::{FLAGS, PUBSUB_FLAGS, subscribe, unsubscribe, write_active, write_counts};
 use crate::client::Slot;
 use crate::commands::fail;
+use crate::pubsub::Subscription;
 use crate::state::{ServerCommand, State};
 
 pub(super) const SSUBSCRIBE: ServerCommand = ServerCommand {
@@ -23,18 +24,11 @@ pub(super) const SSUBSCRIBE: ServerCommand = ServerCommand {
 };
 
 /// SSUBSCRIBE shardchannel [shardchannel ...]
-fn ssubscribe(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
+fn ssubscribe(state: &mut State, slot: Slot, args: Args, reply: &mut ReplyWriter) -> Result {
     if state.depth > 0 {
         return fail("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
     }
-    for channel in args.rest() {
-        let client = &mut state.clients[slot];
-        if client.shard_channels.insert(channel.to_vec()) {
-            state.pubsub.subscribe_shard(slot, channel);
-        }
-        confirm(reply, "ssubscribe", Some(channel), client.shard_channels.len());
-    }
-    Ok(())
+    subscribe(state, slot, args, reply, Subscription::ShardChannel)
 }
 
 pub(super) const SUNSUBSCRIBE: ServerCommand = ServerCommand {
@@ -47,27 +41,10 @@ pub(super) const SUNSUBSCRIBE: ServerCommand = ServerCommand {
     .flags(FLAGS)
     .since("7.0.0")
     .syntax("[shardchannel [shardchannel ...]]"),
-    run: sunsubscribe,
+    run: |state, slot, args, reply| {
+        unsubscribe(state, slot, args, reply, Subscription::ShardChannel)
+    },
 };
-
-/// SUNSUBSCRIBE [shardchannel ...]
-fn sunsubscribe(state: &mut State, slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let mut channels: Vec<Vec<u8>> = args.rest().iter().map(|channel| channel.to_vec()).collect();
-    if channels.is_empty() {
-        channels = state.clients[slot].shard_channels.iter().cloned().collect();
-    }
-    if channels.is_empty() {
-        confirm(reply, "sunsubscribe", None, 0);
-    }
-    for channel in channels {
-        if state.clients[slot].shard_channels.remove(&channel) {
-            state.pubsub.unsubscribe_shard(slot, &channel);
-        }
-        let left = state.clients[slot].shard_channels.len();
-        confirm(reply, "sunsubscribe", Some(&channel), left);
-    }
-    Ok(())
-}
 
 pub(super) const SPUBLISH: ServerCommand = ServerCommand {
     spec: CommandSpec::new(
@@ -114,10 +91,7 @@ fn shard_channels(
 ) -> Result {
     let pattern = if args.is_empty() { b"*" } else { args.bytes()? };
 
-    let active: Vec<&[u8]> =
-        state.pubsub.shard_channels().filter(|channel| glob::matches(pattern, channel)).collect();
-    reply.array(active.len());
-    active.iter().for_each(|channel| reply.bulk(channel));
+    write_active(reply, state.pubsub.listeners(Subscription::ShardChannel), pattern);
     Ok(())
 }
 
@@ -131,16 +105,7 @@ pub(super) const SHARDNUMSUB: ServerCommand = ServerCommand {
     .flags(PUBSUB_FLAGS)
     .since("7.0.0")
     .syntax("[shardchannel [shardchannel ...]]"),
-    run: shard_numsub,
+    run: |state, _slot, args, reply| {
+        write_counts(reply, state.pubsub.listeners(Subscription::ShardChannel), args)
+    },
 };
-
-/// PUBSUB SHARDNUMSUB [shardchannel ...]
-fn shard_numsub(state: &mut State, _slot: Slot, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let channels = args.rest();
-    reply.map(channels.len());
-    for channel in channels {
-        reply.bulk(channel);
-        reply.integer(state.pubsub.shard_listeners(channel) as i64);
-    }
-    Ok(())
-}

@@ -9,6 +9,7 @@ use resp::ReplyWriter;
 use crate::REDIS_VERSION;
 use crate::client::Slot;
 use crate::process;
+use crate::pubsub::Subscription;
 use crate::state::{ServerCommand, State};
 
 pub(crate) const INFO: ServerCommand = ServerCommand {
@@ -150,8 +151,8 @@ fn stats(state: &State, text: &mut String) {
     line!(text, "evicted_keys:{}", keyspace.evicted_keys);
     line!(text, "keyspace_hits:{}", keyspace.hits);
     line!(text, "keyspace_misses:{}", keyspace.misses);
-    line!(text, "pubsub_channels:{}", state.pubsub.channels().count());
-    line!(text, "pubsub_patterns:{}", state.pubsub.patterns());
+    line!(text, "pubsub_channels:{}", state.pubsub.listeners(Subscription::Channel).names().len());
+    line!(text, "pubsub_patterns:{}", state.pubsub.listeners(Subscription::Pattern).names().len());
     line!(text, "total_error_replies:{}", statistics.error_replies);
     line!(
         text,
