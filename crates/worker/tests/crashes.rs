@@ -7,16 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use driver::{Driver, interpreters, text};
+use driver::{Driver, everywhere, text};
 use functions::worker::{ExitReason, FromWorker, SessionSpec, WorkerId, Workers};
 use worker::Pool;
-
-fn everywhere(test: impl Fn(&mut Driver)) {
-    for interpreter in interpreters() {
-        eprintln!("with {}", interpreter.display());
-        test(&mut Driver::with(interpreter));
-    }
-}
 
 fn exit_of(driver: &mut Driver, worker: WorkerId) -> ExitReason {
     loop {

@@ -2,17 +2,9 @@
 
 mod driver;
 
-use driver::{Driver, interpreters};
+use driver::{Driver, everywhere};
 use functions::plan::Argument;
 use functions::worker::{ExecutionId, FromWorker, FunctionId, LineId, WorkerId, Workers};
-
-/// Every behaviour here holds for every interpreter.
-fn everywhere(test: impl Fn(&mut Driver)) {
-    for interpreter in interpreters() {
-        eprintln!("with {}", interpreter.display());
-        test(&mut Driver::with(interpreter));
-    }
-}
 
 const LINE: LineId = LineId(7);
 

@@ -4,18 +4,11 @@ mod driver;
 
 use std::time::Instant;
 
-use driver::{Driver, PATIENCE, interpreters, text};
+use driver::{Driver, PATIENCE, everywhere, text};
 use functions::host::{Level, Value};
 use functions::worker::{
     ExecutionId, FromWorker, FunctionId, Profiling, Source, WorkerId, Workers,
 };
-
-fn everywhere(test: impl Fn(&mut Driver)) {
-    for interpreter in interpreters() {
-        eprintln!("with {}", interpreter.display());
-        test(&mut Driver::with(interpreter));
-    }
-}
 
 fn report(driver: &mut Driver, worker: WorkerId, order: Option<&str>) -> Result<String, String> {
     driver.pool.profile(worker, Profiling::Report { request: 7, order });

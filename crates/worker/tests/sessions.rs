@@ -2,18 +2,10 @@
 
 mod driver;
 
-use driver::{Driver, Outcome, interpreters, text};
+use driver::{Driver, Outcome, everywhere, text};
 use functions::host::Value;
 use functions::plan::{Argument, StepKind, Visible};
 use functions::worker::{FromWorker, Source, Workers};
-
-/// Every behaviour here holds for every interpreter.
-fn everywhere(test: impl Fn(&mut Driver)) {
-    for interpreter in interpreters() {
-        eprintln!("with {}", interpreter.display());
-        test(&mut Driver::with(interpreter));
-    }
-}
 
 #[test]
 fn an_error_of_a_script_is_the_repr_of_a_list() {

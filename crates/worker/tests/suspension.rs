@@ -4,15 +4,8 @@ mod driver;
 
 use std::time::Duration;
 
-use driver::{Driver, interpreters, text};
+use driver::{Driver, everywhere, text};
 use functions::worker::{FromWorker, Source, Workers};
-
-fn everywhere(test: impl Fn(&mut Driver)) {
-    for interpreter in interpreters() {
-        eprintln!("with {}", interpreter.display());
-        test(&mut Driver::with(interpreter));
-    }
-}
 
 #[test]
 fn a_coroutines_result_continues_its_record() {

@@ -215,6 +215,14 @@ pub(crate) fn text(text: &str) -> Argument {
     Argument::Text(text.into())
 }
 
+/// For a behaviour that holds for every interpreter.
+pub(crate) fn everywhere(test: impl Fn(&mut Driver)) {
+    for interpreter in interpreters() {
+        eprintln!("with {}", interpreter.display());
+        test(&mut Driver::with(interpreter));
+    }
+}
+
 /// python3, and whatever other supported versions this machine has.
 pub(crate) fn interpreters() -> Vec<OsString> {
     let mut found = vec![OsString::from("python3")];
