@@ -39,6 +39,22 @@ pub enum Value<'a> {
     Opaque(&'static str),
 }
 
+impl Value<'_> {
+    /// As records call the type; nothing is "empty".
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Missing => "empty",
+            Value::String(_) => "string",
+            Value::List(_) => "list",
+            Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
+            Value::Stream(_) => "stream",
+            Value::Opaque(name) => name,
+        }
+    }
+}
+
 pub struct StreamEntry<'a> {
     pub id: String,
     pub fields: Vec<(&'a [u8], &'a [u8])>,

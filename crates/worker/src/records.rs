@@ -47,7 +47,7 @@ impl<'w, 'a> Records<'w, 'a> {
         self.to.open_dict();
         self.record_key(key);
         if let Some(value) = value {
-            let kind = type_name(&value);
+            let kind = value.type_name();
             if self.visible.value {
                 self.to.name("value");
                 self.redis_value(value);
@@ -137,19 +137,6 @@ impl<'w, 'a> Records<'w, 'a> {
             Ok(field) => self.to.name(field),
             Err(_) => self.to.redis(field),
         }
-    }
-}
-
-fn type_name(value: &Value<'_>) -> &'static str {
-    match value {
-        Value::Missing => "empty",
-        Value::String(_) => "string",
-        Value::List(_) => "list",
-        Value::Hash(_) => "hash",
-        Value::Set(_) => "set",
-        Value::SortedSet(_) => "zset",
-        Value::Stream(_) => "stream",
-        Value::Opaque(kind) => kind,
     }
 }
 

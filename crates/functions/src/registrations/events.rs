@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{CauseId, Pattern, Trigger};
 use crate::engine::{Doors, Engine};
 use crate::execution::Input;
-use crate::host::{Host, Projection, Value};
+use crate::host::{Host, Projection};
 use crate::identifier::RegistrationNumber;
 use crate::worker::ExecutionId;
 
@@ -55,18 +55,11 @@ impl KeyTypes {
 fn type_of(host: &mut dyn Host, key: &[u8]) -> &'static str {
     let mut name = "empty";
     host.read(key, Projection::KeyAndValue, &mut |value| {
-        name = match value {
-            Value::Missing => "empty",
-            Value::String(_) => "string",
-            Value::List(_) => "list",
-            Value::Hash(_) => "hash",
-            Value::Set(_) => "set",
-            Value::SortedSet(_) => "zset",
-            Value::Stream(_) => "stream",
+        name = match value.type_name() {
             // Records call a stream's type unknown; registrations name it.
-            Value::Opaque("unknown") => "stream",
-            Value::Opaque(name) => name,
-        }
+            "unknown" => "stream",
+            name => name,
+        };
     });
     name
 }
