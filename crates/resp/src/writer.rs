@@ -98,6 +98,19 @@ impl<'a> ReplyWriter<'a> {
         }
     }
 
+    /// A string, or the absence of one.
+    #[inline]
+    pub fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.bulk(bytes),
+            None => self.null(),
+        }
+    }
+
+    pub fn text_or_null(&mut self, text: Option<&str>) {
+        self.bulk_or_null(text.map(str::as_bytes));
+    }
+
     /// The absence of an array, which RESP2 writes otherwise than that of a string.
     pub fn null_array(&mut self) {
         match self.protocol {

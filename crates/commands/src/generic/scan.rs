@@ -87,10 +87,7 @@ pub(crate) const RANDOMKEY: Command = Command {
 
 /// RANDOMKEY
 fn randomkey(database: &mut Database, _args: Args, reply: &mut ReplyWriter) -> Result {
-    match database.random_key() {
-        Some(key) => reply.bulk(&key),
-        None => reply.null(),
-    }
+    reply.bulk_or_null(database.random_key().as_deref());
     Ok(())
 }
 

@@ -25,10 +25,8 @@ fn hget(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Res
     let key = args.bytes()?;
     let field = args.bytes()?;
 
-    match database.get::<Hash>(key)?.and_then(|hash| hash.get(field)) {
-        Some(value) => reply.bulk(value),
-        None => reply.null(),
-    }
+    let hash = database.get::<Hash>(key)?;
+    reply.bulk_or_null(hash.and_then(|hash| hash.get(field)));
     Ok(())
 }
 
@@ -54,10 +52,7 @@ fn hmget(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
     let hash = database.get::<Hash>(key)?;
     reply.array(fields.len());
     for field in fields {
-        match hash.and_then(|hash| hash.get(field)) {
-            Some(value) => reply.bulk(value),
-            None => reply.null(),
-        }
+        reply.bulk_or_null(hash.and_then(|hash| hash.get(field)));
     }
     Ok(())
 }

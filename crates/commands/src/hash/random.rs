@@ -60,10 +60,8 @@ fn hrandfield(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) 
 
 fn one_field(database: &mut Database, key: &[u8], reply: &mut ReplyWriter) -> Result {
     let mut random = database.generator();
-    match database.get::<Hash>(key)?.and_then(|hash| hash.random(&mut || random.draw())) {
-        Some((field, _)) => reply.bulk(field),
-        None => reply.null(),
-    }
+    let pair = database.get::<Hash>(key)?.and_then(|hash| hash.random(&mut || random.draw()));
+    reply.bulk_or_null(pair.map(|(field, _)| field));
     Ok(())
 }
 

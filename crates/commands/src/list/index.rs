@@ -29,10 +29,7 @@ fn lindex(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> R
         return Ok(());
     };
     let index = args.integer()?;
-    match resolve(index, list.len()).and_then(|index| list.get(index)) {
-        Some(element) => reply.bulk(element),
-        None => reply.null(),
-    }
+    reply.bulk_or_null(resolve(index, list.len()).and_then(|index| list.get(index)));
     Ok(())
 }
 

@@ -51,10 +51,8 @@ fn zrandmember(database: &mut Database, mut args: Args, reply: &mut ReplyWriter)
 fn write_one(database: &mut Database, key: &[u8], reply: &mut ReplyWriter) -> Result {
     let mut random = database.generator();
     let set = database.get::<SortedSet>(key)?;
-    match set.and_then(|set| set.random(&mut || random.draw())) {
-        Some((member, _)) => reply.bulk(member),
-        None => reply.null(),
-    }
+    let drawn = set.and_then(|set| set.random(&mut || random.draw()));
+    reply.bulk_or_null(drawn.map(|(member, _)| member));
     Ok(())
 }
 

@@ -46,10 +46,7 @@ pub(super) fn write_registration(
     reply.text("reader");
     reply.text(registration.reader().name());
     reply.text("desc");
-    match &registration.plan.description {
-        Some(description) => reply.text(description),
-        None => reply.null(),
-    }
+    reply.text_or_null(registration.plan.description.as_deref());
     reply.text("RegistrationData");
     write_data(engine, number, registration, compat, reply);
     if detail == Detail::Whole {
@@ -102,10 +99,7 @@ fn write_data(
         }
     }
     reply.text("lastError");
-    match &statistics.last_error {
-        Some(error) => reply.text(error),
-        None => reply.null(),
-    }
+    reply.text_or_null(statistics.last_error.as_deref());
     reply.text("args");
     match &registration.trigger {
         Trigger::Keys(keys) => write_keys(keys, reply),
@@ -153,10 +147,7 @@ fn write_dead_letters(stream: &StreamTrigger, statistics: &Statistics, reply: &m
         None => reply.null(),
     }
     reply.text("deadLetter");
-    match &giving_up.dead_letter {
-        Some(key) => reply.bulk(key),
-        None => reply.null(),
-    }
+    reply.bulk_or_null(giving_up.dead_letter.as_deref());
     reply.text("deadLettered");
     reply.integer(statistics.dead_lettered as i64);
 }

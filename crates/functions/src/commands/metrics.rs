@@ -43,7 +43,7 @@ fn write_all(engine: &Engine, call: &mut Call) {
     call.reply.map(runs.len() + 1);
     write_figures(&runs, &mut call.reply);
     call.reply.text("last_error");
-    write_text(engine.runs.last_error.as_deref(), &mut call.reply);
+    call.reply.text_or_null(engine.runs.last_error.as_deref());
     call.reply.text("registrations");
     call.reply.array(engine.registrations.listed().count());
     for (number, registration) in engine.registrations.listed() {
@@ -69,12 +69,12 @@ fn write_registration(
     reply.text("reader");
     reply.text(registration.reader().name());
     reply.text("desc");
-    write_text(registration.plan.description.as_deref(), reply);
+    reply.text_or_null(registration.plan.description.as_deref());
     reply.text("session");
     reply.text(&engine.sessions.by_number[&registration.session].name);
     write_figures(&figures, reply);
     reply.text("last_error");
-    write_text(registration.statistics.last_error.as_deref(), reply);
+    reply.text_or_null(registration.statistics.last_error.as_deref());
     reply.text("doubts");
     reply.array(registration.doubts.len());
     registration.doubts.iter().for_each(|doubt| reply.text(doubt));
@@ -102,7 +102,7 @@ fn write_session(
     reply.text("name");
     reply.text(&session.name);
     reply.text("desc");
-    write_text(session.description.as_deref(), reply);
+    reply.text_or_null(session.description.as_deref());
     reply.text("state");
     reply.text(state_of(session));
     write_figures(&figures, reply);
@@ -122,13 +122,6 @@ pub(super) fn write_figures(figures: &[Figure], reply: &mut ReplyWriter) {
     for (name, figure) in figures {
         reply.text(name);
         reply.integer(i64::try_from(*figure).unwrap_or(i64::MAX));
-    }
-}
-
-fn write_text(text: Option<&str>, reply: &mut ReplyWriter) {
-    match text {
-        Some(text) => reply.text(text),
-        None => reply.null(),
     }
 }
 

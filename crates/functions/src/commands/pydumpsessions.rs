@@ -78,10 +78,7 @@ fn write_session(engine: &Engine, call: &mut Call, number: SessionNumber, verbos
     reply.text("ID");
     reply.text(&session.name);
     reply.text("sessionDescription");
-    match &session.description {
-        Some(description) => reply.text(description),
-        None => reply.null(),
-    }
+    reply.text_or_null(session.description.as_deref());
     reply.text("refCount");
     reply.integer((registrations.len() + session.unfinished) as i64);
     reply.text("linked");

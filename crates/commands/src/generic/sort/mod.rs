@@ -68,10 +68,7 @@ fn sort_ro(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> 
 fn answer(database: &mut Database, key: &[u8], sort: &Sort, reply: &mut ReplyWriter) -> Result {
     let elements = sorted(database, key, sort)?;
     reply.array(elements.len() * sort.shown.len().max(1));
-    show(database, sort, &elements, |value| match value {
-        Some(value) => reply.bulk(value),
-        None => reply.null(),
-    });
+    show(database, sort, &elements, |value| reply.bulk_or_null(value));
     Ok(())
 }
 

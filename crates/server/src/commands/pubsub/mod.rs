@@ -151,10 +151,7 @@ fn unsubscribe(
 fn confirm(reply: &mut ReplyWriter, kind: &str, name: Option<&[u8]>, subscriptions: usize) {
     reply.push(3);
     reply.text(kind);
-    match name {
-        Some(name) => reply.bulk(name),
-        None => reply.null(),
-    }
+    reply.bulk_or_null(name);
     reply.integer(subscriptions as i64);
 }
 
