@@ -45,21 +45,8 @@ pub(crate) const HKEYS: Command = Command {
     .keys(Keys::First)
     .since("2.0.0")
     .syntax("key"),
-    run: hkeys,
+    run: |database, args, reply| write_each(database, args, reply, |(field, _)| field),
 };
-
-/// HKEYS key
-fn hkeys(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
-    let key = args.bytes()?;
-
-    let Some(hash) = database.get::<Hash>(key)? else {
-        reply.array(0);
-        return Ok(());
-    };
-    reply.array(hash.len());
-    hash.iter().for_each(|(field, _)| reply.bulk(field));
-    Ok(())
-}
 
 pub(crate) const HVALS: Command = Command {
     spec: CommandSpec::new(
@@ -72,11 +59,16 @@ pub(crate) const HVALS: Command = Command {
     .keys(Keys::First)
     .since("2.0.0")
     .syntax("key"),
-    run: hvals,
+    run: |database, args, reply| write_each(database, args, reply, |(_, value)| value),
 };
 
-/// HVALS key
-fn hvals(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Result {
+/// HKEYS, HVALS key
+fn write_each(
+    database: &mut Database,
+    mut args: Args,
+    reply: &mut ReplyWriter,
+    part: impl for<'h> Fn((&'h [u8], &'h [u8])) -> &'h [u8],
+) -> Result {
     let key = args.bytes()?;
 
     let Some(hash) = database.get::<Hash>(key)? else {
@@ -84,7 +76,7 @@ fn hvals(database: &mut Database, mut args: Args, reply: &mut ReplyWriter) -> Re
         return Ok(());
     };
     reply.array(hash.len());
-    hash.iter().for_each(|(_, value)| reply.bulk(value));
+    hash.iter().for_each(|pair| reply.bulk(part(pair)));
     Ok(())
 }
 
