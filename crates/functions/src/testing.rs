@@ -759,6 +759,10 @@ pub(crate) fn text(value: &str) -> Argument {
     Argument::Text(value.into())
 }
 
+pub(crate) fn texts(values: &[&str]) -> Argument {
+    Argument::List(values.iter().map(|value| text(value)).collect())
+}
+
 /// The public name of a number.
 pub(crate) fn id(number: u64) -> String {
     format!("{}-{number}", "0".repeat(40))

@@ -187,12 +187,8 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::registrations::During;
-    use crate::testing::{CLIENT, Stage, WORKER, plan, text};
+    use crate::testing::{CLIENT, Stage, WORKER, plan, text, texts};
     use crate::worker::FromWorker;
-
-    fn texts(items: &[&str]) -> Argument {
-        Argument::List(items.iter().map(|item| text(item)).collect())
-    }
 
     /// The recipe for a cache: a read of an absent key fetches the value.
     fn cache(mode: &str) -> Stage {

@@ -169,11 +169,7 @@ impl Engine {
 mod tests {
     use crate::host::EventInterest;
     use crate::plan::{Argument, StepKind};
-    use crate::testing::{Stage, WORKER, id, plan, text};
-
-    fn texts(items: &[&str]) -> Argument {
-        Argument::List(items.iter().map(|item| text(item)).collect())
-    }
+    use crate::testing::{Stage, WORKER, id, plan, text, texts};
 
     fn registered(kwargs: &[(&str, Argument)]) -> Stage {
         Stage::registered(plan("KeysReader", &[StepKind::ForEach]), kwargs)

@@ -224,11 +224,7 @@ mod tests {
     use super::*;
     use crate::plan::Argument;
     use crate::registrations::Pattern;
-    use crate::testing::{Stage, WORKER, plan, text};
-
-    fn texts(items: &[&str]) -> Argument {
-        Argument::List(items.iter().map(|item| text(item)).collect())
-    }
+    use crate::testing::{Stage, WORKER, plan, text, texts};
 
     fn registered(kwargs: &[(&str, Argument)]) -> Stage {
         let events = texts(&["before_deleted", "before_expired"]);
