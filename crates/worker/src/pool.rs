@@ -209,6 +209,7 @@ impl Pool {
         let number = worker.0;
         let mut seen = false;
         self.yield_late_of(worker, &mut seen, sink);
+        self.await_mail(number);
         self.look_at(number, &mut |from, message| {
             seen = true;
             sink(from, message);

@@ -9,6 +9,10 @@ use crate::message::Unexpected;
 /// After so many sleeps of the host without a frame in it, a mailbox is not looked into any more.
 const UNUSED_MAX: u32 = 1000;
 
+/// So many looks into the mailbox of the only worker that is served, for each look at its stream: about as long as that
+/// takes.
+const LOOKS: u32 = 32;
+
 impl Pool {
     /// Whether there is something in a mailbox. A few loads from memory: to be asked as often as the host likes.
     pub fn has_mail(&self) -> bool {
@@ -34,6 +38,18 @@ impl Pool {
             self.break_off(number, why);
         }
         self.refuse(number, refused);
+    }
+
+    /// Gives the worker a moment to put something in.
+    pub(super) fn await_mail(&self, number: u64) {
+        let mailbox = self.processes.get(&number).and_then(|process| process.mailbox.as_ref());
+        let Some(mailbox) = mailbox.filter(|mailbox| mailbox.is_attended()) else { return };
+        for _ in 0..LOOKS {
+            if mailbox.has_mail() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
     }
 
     pub(super) fn refuse(&mut self, number: u64, call: Option<Token>) {
