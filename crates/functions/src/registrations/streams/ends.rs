@@ -1,0 +1,124 @@
+//! What follows when an execution on a stream is over.
+
+use super::{Failure, FailurePolicy, StreamStatus, stream_of};
+use crate::engine::{Doors, Engine};
+use crate::execution::Status;
+use crate::host::Level;
+use crate::identifier::RegistrationNumber;
+use crate::readers::stream::{self, Portion, StreamRun};
+
+impl Engine {
+    /// An execution on a stream is over. Gives the stream, if there may be more to do on it.
+    pub(crate) fn stream_run_ended(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        run: StreamRun,
+        status: Status,
+        failure: Option<Failure>,
+    ) -> Option<Box<[u8]>> {
+        let now_ms = doors.host.now_ms();
+        let registration = self.registrations.by_number.get_mut(&number)?;
+        let retired = registration.retired;
+        let trigger = stream_of(registration)?;
+        let is_current = trigger.epoch == run.epoch;
+        if let Some(backlog) = trigger.backlog_of(&run) {
+            backlog.end(&run, status);
+        }
+        if status == Status::Aborted {
+            return None;
+        }
+        if let Some(since_ms) = run.since_ms {
+            trigger.last_lag_ms = now_ms - since_ms;
+            trigger.total_lag_ms += trigger.last_lag_ms;
+        }
+
+        let policy = trigger.options.policy;
+        match failure {
+            Some(failure) if failure.error.starts_with("PAUSE") => self.pause_stream(doors, number),
+            Some(_) if policy == FailurePolicy::Abort => trigger.status = StreamStatus::Aborted,
+            Some(failure) if is_current => {
+                return self.stream_run_failed(doors, number, run, failure);
+            }
+            None if is_current => {
+                if run.portion != Portion::Oldest || run.read.is_empty() {
+                    trigger.failures.forget(&run.key);
+                }
+                self.acknowledge_run(doors, number, &run);
+                return (!retired).then_some(run.key);
+            }
+            Some(_) | None => {}
+        }
+        None
+    }
+
+    pub(super) fn acknowledge_run(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        run: &StreamRun,
+    ) {
+        let Some(trigger) = self.stream_trigger(number) else { return };
+        let trim = trigger.options.trim();
+        if let Err(error) = stream::acknowledge(doors.host, &run.key, run.read.iter(), trim) {
+            doors
+                .host
+                .log(Level::Warning, &format!("cannot acknowledge entries of a stream: {error}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::Argument;
+    use crate::registrations::streams::testing::{PENDING, entries, registered};
+    use crate::testing::{WORKER, id};
+    use crate::worker::{ExitReason, FromWorker, WorkerId};
+
+    #[test]
+    fn entries_are_acknowledged_and_removed_when_their_execution_is_done() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.statistics(), (2, 2, 0, 0, None));
+    }
+
+    #[test]
+    fn a_registration_may_leave_entries_in_the_stream() {
+        let mut stage = registered(&[("trimStream", Argument::Bool(false))]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1"]);
+    }
+
+    #[test]
+    fn what_had_not_begun_when_the_worker_died_is_read_again() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.grows(2, &["2-1"]);
+        stage.calls();
+        stage.sent();
+        stage.from(WORKER, FromWorker::Exited { reason: ExitReason::Signal(9) });
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        assert_eq!(stage.statistics().2, 1);
+        stage.answers(&[(PENDING, &entries(&["2-1"]))]);
+        stage.from(WorkerId(1), FromWorker::Loaded { error: None });
+        stage.work();
+        assert_eq!(stage.sent().last().unwrap(), "invoke w1 e4 f0 [s@2-1:1] in line 0");
+    }
+
+    #[test]
+    fn an_unregistered_stream_acknowledges_the_batch_that_runs() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.command(&format!("RG.UNREGISTER {}", id(1)));
+        stage.calls();
+        stage.sent();
+        stage.done(WORKER, 2, vec![]);
+        assert_eq!(stage.calls()[0], "XACK s __gears_consumer_group__ 1-1");
+        assert_eq!(stage.sent(), ["forget w0 f0", "kill w0"]);
+    }
+}
