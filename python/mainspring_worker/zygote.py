@@ -43,8 +43,10 @@ def serve(control):
     os.close(null)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     children = {}
-    # Not a kill: what the workers have started themselves has to go, too.
-    signal.signal(signal.SIGTERM, lambda number, frame: end(children))
+    # Not a kill: what the workers have started themselves has to go, too. Only noted: what the signal interrupts may hold
+    # a lock that the end needs as well.
+    told_to_end = []
+    signal.signal(signal.SIGTERM, lambda number, frame: told_to_end.append(number))
     die_with_parent(server, by=signal.SIGTERM)
     adopt_orphans()
     name_process("mainspring-py")
@@ -62,7 +64,7 @@ def serve(control):
     gc.freeze()
 
     notices = []
-    while True:
+    while not told_to_end:
         select.select([control, woken], [control] if notices else [], [])
         try:
             while os.read(woken, 512):
@@ -78,7 +80,8 @@ def serve(control):
         except BlockingIOError:
             pass
         except OSError:
-            end(children)
+            break
+    end(children)
 
 
 # How long this process stays to see the last of its workers off; a server that is still there waits for less.

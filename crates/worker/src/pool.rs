@@ -1,34 +1,29 @@
 //! The pool: zygotes, warm processes, sessions; and the door [`Workers`] in front of them.
 
+mod door;
+mod homes;
 mod mail;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use functions::host::Level;
-use functions::plan::Argument;
-use functions::worker::{
-    ExecutionId, ExitReason, Forbidden, FromWorker, FunctionId, Installed, LineId, Needs,
-    Preparing, Profiling, RecordSink, SessionSpec, Source, Token, Usage, WorkerId, Workers,
-};
+use functions::worker::{ExitReason, FromWorker, WorkerId};
 
+pub(crate) use self::homes::Home;
 use crate::environment::Environment;
-use crate::interpreter::Knowledge;
 use crate::mailbox::Mailbox;
-use crate::marshal::{Names, Writer};
-use crate::message::to_worker;
-use crate::preparation::{Job, Packages, Preparation};
+use crate::marshal::Writer;
+use crate::preparation::{Packages, Preparation};
 use crate::process::{Process, Reading, printed};
-use crate::records::Records;
+use crate::sys;
 use crate::transfer::Transfer;
-use crate::transport::Socket;
-use crate::zygote::{Notice, Zygote};
-use crate::{confinement, resp2, sys, usage};
+use crate::zygote::Notice;
 
 /// What a pool is made of.
 #[derive(Clone, Debug)]
@@ -73,24 +68,6 @@ pub struct Pool {
     second: i64,
 }
 
-/// The home of one interpreter's processes.
-#[derive(Default)]
-pub(crate) struct Home {
-    zygote: Option<(u64, Zygote)>,
-    warm: VecDeque<u64>,
-    /// Somebody took a process since the last refill.
-    wants_refill: bool,
-    /// When it is made, unless nothing is left.
-    refill_due_ms: Option<i64>,
-    /// What it said last, to explain why it did not start.
-    pub(crate) last_words: Option<String>,
-    pub(crate) knowledge: Knowledge,
-    /// A survey or an installation.
-    pub(crate) job: Option<Job>,
-    /// What the next script will probably import.
-    pub(crate) expected: Option<&'static str>,
-}
-
 /// A descriptor that the host's event loop shall watch, watch differently, or stop watching.
 #[derive(Debug)]
 pub enum Change {
@@ -124,9 +101,6 @@ const CONTROL: u64 = 2;
 const ZYGOTE_OUTPUT: u64 = 3;
 
 const SCRATCH_BYTES: usize = 256 * 1024;
-
-/// How long the fork that replaces a warm process waits: it must not take the processor from the script just begun.
-const REFILL_DELAY_MS: i64 = 2;
 
 impl Pool {
     /// Starts the first interpreter's zygote, so that the first session finds a warm process.
@@ -302,7 +276,7 @@ impl Pool {
             home.warm.clear();
             home.wants_refill = false;
             if let Some((number, zygote)) = home.zygote.take() {
-                forget_zygote(&mut self.changes, number, zygote);
+                homes::forget_zygote(&mut self.changes, number, zygote);
             }
         }
         for number in self.processes.keys().copied().collect::<Vec<_>>() {
@@ -327,29 +301,6 @@ impl Pool {
         if self.unsent.last() != Some(&worker.0) {
             self.unsent.push(worker.0);
         }
-    }
-
-    /// Answers a call where the worker looks for the answer.
-    fn reply(
-        &mut self,
-        worker: WorkerId,
-        token: Token,
-        success: bool,
-        value: impl Fn(&mut Writer<'_>),
-    ) {
-        let process = self.processes.get_mut(&worker.0);
-        let mailbox = process.and_then(|process| process.mailbox.as_mut());
-        if let Some(mailbox) = mailbox.filter(|mailbox| mailbox.is_asked(token)) {
-            self.answer.clear();
-            let mut names = Names::default();
-            let mut to = Writer::new(&mut self.answer, &mut names);
-            value(&mut to);
-            let marked = to.marked;
-            if mailbox.answer(success, marked, &self.answer) {
-                return;
-            }
-        }
-        self.queue(worker, |to| answer(to, token, success, value));
     }
 
     fn write(&mut self, number: u64) {
@@ -451,28 +402,6 @@ impl Pool {
         }
     }
 
-    fn read_zygote_output(&mut self, number: u64) {
-        let Some(index) = self.home_of(number) else { return };
-        let Home { zygote, last_words, .. } = &mut self.homes[index];
-        let Some((_, zygote)) = zygote else { return };
-        let log = &mut self.log;
-        let ended = zygote.read_output(&mut |line| {
-            if !line.is_empty() {
-                *last_words = Some(line.clone());
-                log.push_back((Level::Warning, line));
-            }
-        });
-        if let Some(fd) = ended {
-            self.changes.push(Change::Forget { fd, token: number << 2 | ZYGOTE_OUTPUT });
-        }
-    }
-
-    fn home_of(&self, zygote: u64) -> Option<usize> {
-        self.homes
-            .iter()
-            .position(|home| home.zygote.as_ref().is_some_and(|(number, _)| *number == zygote))
-    }
-
     /// The end of a process is known: first what it still said, then that it is gone.
     fn exited(&mut self, number: u64, reason: ExitReason) {
         let Some(process) = self.processes.get_mut(&number) else { return };
@@ -484,35 +413,6 @@ impl Pool {
             late.push_back((WorkerId(number), FromWorker::Exited { reason }));
         }
         self.remove(number);
-    }
-
-    /// Forgets a zygote and its processes; gives what it said last.
-    fn zygote_died(&mut self, index: usize) -> Option<String> {
-        if let Some((number, _)) = &self.homes[index].zygote {
-            self.read_zygote_output(*number);
-        }
-        let home = &mut self.homes[index];
-        let (number, zygote) = home.zygote.take()?;
-        forget_zygote(&mut self.changes, number, zygote);
-        let said = home.last_words.take();
-        let orphans: Vec<(u64, bool)> = self
-            .processes
-            .iter()
-            .filter(|(_, process)| process.interpreter == index)
-            .map(|(number, process)| (*number, process.pid.is_some()))
-            .collect();
-        for (number, started) in orphans {
-            // The parent-death signal has killed those that were forked.
-            let reason = if started {
-                ExitReason::Signal(9)
-            } else {
-                ExitReason::NotStarted(
-                    said.clone().unwrap_or_else(|| "the interpreter ended".into()),
-                )
-            };
-            self.exited(number, reason);
-        }
-        said
     }
 
     fn remove(&mut self, number: u64) {
@@ -531,117 +431,6 @@ impl Pool {
         if let Some((_, zygote)) = &self.homes[process.interpreter].zygote {
             // Fails only when the zygote is gone, and its children with it.
             let _ = zygote.kill(number);
-        }
-    }
-
-    fn refill(&mut self, now_ms: i64) {
-        for index in 0..self.homes.len() {
-            let home = &mut self.homes[index];
-            if !home.wants_refill {
-                continue;
-            }
-            let due_ms = *home.refill_due_ms.get_or_insert(now_ms + REFILL_DELAY_MS);
-            if !home.warm.is_empty() && now_ms < due_ms {
-                continue;
-            }
-            home.wants_refill = false;
-            home.refill_due_ms = None;
-            while self.homes[index].warm.len() < self.spec.warm {
-                match self.fork(index) {
-                    Ok(number) => self.homes[index].warm.push_back(number),
-                    Err(error) => {
-                        self.log.push_back((Level::Warning, format!("no warm worker: {error}")));
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    fn fork(&mut self, index: usize) -> io::Result<u64> {
-        let interpreter = self.spec.interpreters.get(index).ok_or(io::ErrorKind::NotFound)?;
-        if self.homes[index].zygote.is_none() {
-            let zygote = Zygote::start(interpreter, &self.spec.environment).map_err(|error| {
-                let text = format!("cannot start '{}': {error}", interpreter.display());
-                io::Error::new(error.kind(), text)
-            })?;
-            let number = self.next;
-            self.next += 1;
-            watch(&mut self.changes, zygote.control_fd(), number << 2 | CONTROL);
-            if let Some(fd) = zygote.output_fd() {
-                watch(&mut self.changes, fd, number << 2 | ZYGOTE_OUTPUT);
-            }
-            self.homes[index].zygote = Some((number, zygote));
-        }
-        let (_, zygote) = self.homes[index].zygote.as_ref().expect("started above");
-        let (stream, theirs) = Socket::pair()?;
-        let (output, write_end) = io::pipe()?;
-        sys::set_nonblocking(output.as_fd())?;
-        let (mailbox, memory) = match self.spec.mailboxes.then(Mailbox::new).transpose()? {
-            Some((mailbox, memory)) => (Some(mailbox), Some(memory)),
-            None => (None, None),
-        };
-        let mut fds = vec![theirs.as_fd(), write_end.as_fd()];
-        fds.extend(memory.as_ref().map(AsFd::as_fd));
-        let number = self.next;
-        zygote.fork(number, &fds)?;
-        self.next += 1;
-
-        let process = Process::new(index, stream, output, mailbox);
-        if let Some(fd) = process.stream_fd() {
-            watch(&mut self.changes, fd, number << 2 | STREAM);
-        }
-        if let Some(fd) = process.output_fd() {
-            watch(&mut self.changes, fd, number << 2 | OUTPUT);
-        }
-        self.processes.insert(number, process);
-        self.tell_packages(index, number);
-        Ok(number)
-    }
-
-    /// At once, while nobody waits for the process: it takes as long as a short script.
-    fn tell_packages(&mut self, index: usize, number: u64) {
-        let interpreter = self.homes[index].knowledge.interpreter();
-        let sites: Vec<String> =
-            interpreter.map(|known| known.sites().collect()).unwrap_or_default();
-        let expected = self.homes[index].expected;
-        if !sites.is_empty() {
-            self.queue(WorkerId(number), |to| {
-                to.tuple(3);
-                to.int(to_worker::PACKAGES);
-                to.list(sites.len());
-                sites.iter().for_each(|site| to.text(site));
-                match expected {
-                    Some(module) => to.text(module),
-                    None => to.none(),
-                }
-            });
-        }
-    }
-
-    /// The processes that wait for a session know other packages than there are now: others take their place.
-    pub(crate) fn replace_warm(&mut self, index: usize) {
-        for number in std::mem::take(&mut self.homes[index].warm) {
-            self.homes[index].wants_refill = true;
-            self.kill_process(number);
-            self.remove(number);
-        }
-    }
-
-    /// A warm process, or a new one; otherwise why there is none.
-    fn take(&mut self, index: usize) -> Result<u64, String> {
-        let home = self.homes.get_mut(index).ok_or("this interpreter is not configured")?;
-        home.wants_refill = true;
-        if let Some(warm) = home.warm.pop_front() {
-            return Ok(warm);
-        }
-        match self.fork(index) {
-            Ok(number) => Ok(number),
-            // The zygote may have died unnoticed; a new one is worth one try.
-            Err(_) => {
-                let why = self.zygote_died(index);
-                self.fork(index).map_err(|error| why.unwrap_or_else(|| error.to_string()))
-            }
         }
     }
 
@@ -668,330 +457,8 @@ impl Pool {
     }
 }
 
-fn watch(changes: &mut Vec<Change>, fd: BorrowedFd<'_>, token: u64) {
-    changes.push(Change::Watch { fd: fd.as_raw_fd(), token, interest: Interest::Read });
-}
-
-fn forget_zygote(changes: &mut Vec<Change>, number: u64, zygote: Zygote) {
-    let (control, output) = zygote.end();
-    changes.push(Change::Forget { fd: control, token: number << 2 | CONTROL });
-    if let Some(fd) = output {
-        changes.push(Change::Forget { fd, token: number << 2 | ZYGOTE_OUTPUT });
-    }
-}
-
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shutdown();
     }
-}
-
-impl Workers for Pool {
-    fn prepare(&mut self, needs: &Needs) -> Preparing {
-        self.prepare_script(needs)
-    }
-
-    fn export(&mut self, installed: &Installed) -> WorkerId {
-        self.begin_export(installed)
-    }
-
-    fn import(&mut self, parts: &[&[u8]]) -> WorkerId {
-        self.begin_import(parts)
-    }
-
-    fn start(&mut self, spec: &SessionSpec) -> WorkerId {
-        let number = match self.take(spec.interpreter) {
-            Ok(number) => number,
-            Err(error) => {
-                let worker = WorkerId(self.next);
-                self.next += 1;
-                let reason = ExitReason::NotStarted(error);
-                self.late.push_back((worker, FromWorker::Exited { reason }));
-                return worker;
-            }
-        };
-        self.processes.get_mut(&number).expect("just taken").taken = true;
-        let worker = WorkerId(number);
-        self.queue(worker, |to| {
-            to.tuple(8);
-            to.int(to_worker::SESSION);
-            to.text(&spec.name);
-            to.int(i64::try_from(spec.threads.max(1)).unwrap_or(i64::MAX));
-            limit(to, spec.memory_bytes_max);
-            limit(to, spec.cpu_ms_max);
-            limit(to, spec.files_max);
-            to.list(spec.forbidden.len());
-            spec.forbidden.iter().for_each(|what| to.text(confinement::name(*what)));
-            to.bool(spec.short_errors);
-        });
-        worker
-    }
-
-    fn script(&mut self, worker: WorkerId, code: &[u8]) {
-        self.queue(worker, |to| {
-            to.tuple(2);
-            to.int(to_worker::SCRIPT);
-            to.bytes(code);
-        });
-    }
-
-    fn load(&mut self, worker: WorkerId, functions: &[(FunctionId, &[u8])]) {
-        self.queue(worker, |to| {
-            to.tuple(2);
-            to.int(to_worker::LOAD);
-            to.list(functions.len());
-            for (function, pickle) in functions {
-                to.tuple(2);
-                to.int(i64::from(function.0));
-                to.bytes(pickle);
-            }
-        });
-    }
-
-    fn open(
-        &mut self,
-        worker: WorkerId,
-        execution: ExecutionId,
-        function: FunctionId,
-        first_step: usize,
-        source: Source,
-    ) {
-        self.queue(worker, |to| {
-            to.tuple(5);
-            to.int(to_worker::OPEN);
-            number(to, execution.0);
-            to.int(i64::from(function.0));
-            number(to, first_step as u64);
-            to.bool(source == Source::Callback);
-        });
-    }
-
-    fn feed(
-        &mut self,
-        worker: WorkerId,
-        execution: ExecutionId,
-        last: bool,
-        fill: &mut dyn FnMut(&mut dyn RecordSink),
-    ) {
-        self.queue(worker, |to| {
-            to.tuple(5);
-            to.int(to_worker::FEED);
-            number(to, execution.0);
-            to.bool(last);
-            batch(to, fill);
-        });
-    }
-
-    fn invoke(
-        &mut self,
-        worker: WorkerId,
-        execution: ExecutionId,
-        function: FunctionId,
-        fill: &mut dyn FnMut(&mut dyn RecordSink),
-    ) {
-        self.queue(worker, |to| {
-            to.tuple(5);
-            to.int(to_worker::INVOKE);
-            number(to, execution.0);
-            to.int(i64::from(function.0));
-            batch(to, fill);
-        });
-    }
-
-    fn invoke_in_line(
-        &mut self,
-        worker: WorkerId,
-        line: LineId,
-        execution: ExecutionId,
-        function: FunctionId,
-        fill: &mut dyn FnMut(&mut dyn RecordSink),
-    ) {
-        self.queue(worker, |to| {
-            to.tuple(6);
-            to.int(to_worker::INVOKE_IN_LINE);
-            number(to, line.0);
-            number(to, execution.0);
-            to.int(i64::from(function.0));
-            batch(to, fill);
-        });
-    }
-
-    fn withdraw(&mut self, worker: WorkerId, line: LineId) {
-        self.queue(worker, |to| {
-            to.tuple(2);
-            to.int(to_worker::WITHDRAW);
-            number(to, line.0);
-        });
-    }
-
-    fn invoke_inside(
-        &mut self,
-        worker: WorkerId,
-        execution: ExecutionId,
-        function: FunctionId,
-        may_suspend: bool,
-        fill: &mut dyn FnMut(&mut dyn RecordSink),
-    ) {
-        // Whoever looks for an answer has to look for this first: it comes before the answer does.
-        if let Some(mailbox) = self.mailbox(worker.0) {
-            mailbox.send_elsewhere();
-        }
-        self.queue(worker, |to| {
-            to.tuple(6);
-            to.int(to_worker::INVOKE_INSIDE);
-            number(to, execution.0);
-            to.int(i64::from(function.0));
-            to.bool(may_suspend);
-            batch(to, fill);
-        });
-    }
-
-    fn hand_back(
-        &mut self,
-        worker: WorkerId,
-        execution: ExecutionId,
-        results: &[Argument],
-        errors: &[String],
-    ) {
-        self.queue(worker, |to| {
-            to.tuple(5);
-            to.int(to_worker::HAND_BACK);
-            number(to, execution.0);
-            to.list(errors.len());
-            errors.iter().for_each(|error| to.text(error));
-            to.list(results.len());
-            results.iter().for_each(|result| to.argument(result));
-            let marked = to.marked;
-            to.bool(marked);
-        });
-    }
-
-    fn abort(&mut self, worker: WorkerId, execution: ExecutionId) {
-        self.queue(worker, |to| {
-            to.tuple(2);
-            to.int(to_worker::ABORT);
-            number(to, execution.0);
-        });
-    }
-
-    fn abort_script(&mut self, worker: WorkerId) {
-        self.queue(worker, |to| {
-            to.tuple(1);
-            to.int(to_worker::ABORT_SCRIPT);
-        });
-    }
-
-    fn time_event(&mut self, worker: WorkerId, event: u32) {
-        self.queue(worker, |to| {
-            to.tuple(2);
-            to.int(to_worker::TIME_EVENT);
-            to.int(i64::from(event));
-        });
-    }
-
-    fn answer_wire(&mut self, worker: WorkerId, token: Token, wire: &[u8]) {
-        if let Some(text) = resp2::error(wire) {
-            return self.answer(worker, token, Err(String::from_utf8_lossy(text).into_owned()));
-        }
-        self.reply(worker, token, true, |to| resp2::write(wire, to));
-    }
-
-    fn answer(&mut self, worker: WorkerId, token: Token, result: Result<Argument, String>) {
-        match &result {
-            Ok(value) => self.reply(worker, token, true, |to| to.argument(value)),
-            Err(text) => self.reply(worker, token, false, |to| to.text(text)),
-        }
-    }
-
-    fn forget(&mut self, worker: WorkerId, function: FunctionId) {
-        self.queue(worker, |to| {
-            to.tuple(2);
-            to.int(to_worker::FORGET);
-            to.int(i64::from(function.0));
-        });
-    }
-
-    fn profile(&mut self, worker: WorkerId, what: Profiling<'_>) {
-        let (word, request, order) = match what {
-            Profiling::On => ("on", 0, None),
-            Profiling::Off => ("off", 0, None),
-            Profiling::Reset => ("reset", 0, None),
-            Profiling::Report { request, order } => ("report", request, order),
-        };
-        self.queue(worker, |to| {
-            to.tuple(4);
-            to.int(to_worker::PROFILE);
-            to.text(word);
-            number(to, request);
-            match order {
-                Some(order) => to.text(order),
-                None => to.none(),
-            }
-        });
-    }
-
-    fn kill(&mut self, worker: WorkerId) {
-        self.kill_process(worker.0);
-        self.late.retain(|(from, _)| *from != worker);
-        self.remove(worker.0);
-    }
-
-    fn can_forbid(&self, what: Forbidden) -> Result<(), String> {
-        confinement::is_available(what)
-    }
-
-    fn usage(&self, worker: WorkerId) -> Option<Usage> {
-        usage::usage(self.processes.get(&worker.0)?.pid?)
-    }
-
-    fn private_bytes(&self, worker: WorkerId) -> Option<u64> {
-        usage::private_bytes(self.processes.get(&worker.0)?.pid?)
-    }
-
-    /// Zygotes count, too; the pid says nothing here.
-    fn usage_total(&self) -> Usage {
-        let zygotes = self
-            .homes
-            .iter()
-            .filter_map(|home| home.zygote.as_ref())
-            .map(|(_, zygote)| zygote.pid());
-        let processes = self.processes.values().filter_map(|process| process.pid);
-        zygotes.chain(processes).filter_map(usage::usage).fold(Usage::default(), |total, one| {
-            Usage {
-                pid: 0,
-                rss_bytes: total.rss_bytes + one.rss_bytes,
-                cpu_us: total.cpu_us + one.cpu_us,
-            }
-        })
-    }
-}
-
-fn limit(to: &mut Writer<'_>, limit: Option<u64>) {
-    match limit {
-        Some(number) => to.int(i64::try_from(number).unwrap_or(i64::MAX)),
-        None => to.none(),
-    }
-}
-
-fn number(to: &mut Writer<'_>, number: u64) {
-    to.int(i64::try_from(number).expect("numbers are counted up from one"));
-}
-
-/// The records, then whether Python has to revive some of them: that is known only afterwards.
-fn batch(to: &mut Writer<'_>, fill: &mut dyn FnMut(&mut dyn RecordSink)) {
-    let mut records = Records::open(to);
-    fill(&mut records);
-    records.close();
-    let marked = to.marked;
-    to.bool(marked);
-}
-
-fn answer(to: &mut Writer<'_>, token: Token, success: bool, value: impl FnOnce(&mut Writer<'_>)) {
-    to.tuple(5);
-    to.int(to_worker::ANSWER);
-    number(to, token.0);
-    to.bool(success);
-    value(to);
-    let marked = to.marked;
-    to.bool(marked);
 }

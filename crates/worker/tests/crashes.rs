@@ -2,7 +2,9 @@
 
 mod driver;
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +18,12 @@ fn everywhere(test: impl Fn(&mut Driver)) {
         eprintln!("with {}", interpreter.display());
         test(&mut Driver::with(interpreter));
     }
+}
+
+fn parent(pid: u32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The name stands in brackets and may hold anything.
+    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 fn exit_of(driver: &mut Driver, worker: WorkerId) -> ExitReason {
@@ -110,13 +118,47 @@ fn the_zygotes_end_ends_its_workers_and_the_next_session_has_a_new_one() {
     let worker = driver.session();
     assert_eq!(driver.script(worker, ""), None);
     let pid = driver.pid(worker);
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let zygote = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_string();
+    let zygote = parent(pid).to_string();
     assert!(Command::new("kill").args(["-9", &zygote]).status().unwrap().success());
     assert_eq!(exit_of(&mut driver, worker), ExitReason::Signal(9));
     assert_gone(pid);
     let worker = driver.session();
     assert_eq!(driver.script(worker, ""), None);
+}
+
+/// An interpreter that is told to end whenever it asks for the directory of temporary files, which is under a lock: as
+/// when the server dies just when a worker has ended.
+const TOLD_TO_END_UNDER_A_LOCK: &str = "\
+#!/usr/bin/env python3
+import os, signal, sys, tempfile, threading
+
+def gettempdir(lock=threading.Lock(), kill=os.kill, number=os.getpid(), signal=signal.SIGTERM):
+    with lock:
+        kill(number, signal)
+        return '/tmp'
+
+tempfile.gettempdir = gettempdir
+exec(sys.argv[sys.argv.index('-c') + 1], {})
+";
+
+#[test]
+fn a_zygote_that_is_told_to_end_within_its_work_ends() {
+    let path = std::env::temp_dir().join(format!("told-to-end-{}", std::process::id()));
+    std::fs::write(&path, TOLD_TO_END_UNDER_A_LOCK).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    let mut driver = Driver::with(path.clone().into());
+    let ends = driver.session();
+    assert_eq!(driver.script(ends, ""), None);
+    let zygote = parent(driver.pid(ends));
+    driver.pool.script(ends, b"import os; os._exit(1)");
+    let stays = driver.session();
+    let told = exit_of(&mut driver, ends);
+    // Whichever the zygote came to first.
+    assert!(matches!(told, ExitReason::Code(1) | ExitReason::Signal(9)), "{told:?}");
+    assert_eq!(exit_of(&mut driver, stays), ExitReason::Signal(9));
+    assert_gone(zygote);
+    assert!(driver.printed.is_empty(), "{:?}", driver.printed);
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
