@@ -36,7 +36,7 @@ impl Engine {
                 (vec![key.clone()], None)
             }
             Pattern::Exactly(_) => (Vec::new(), None),
-            Pattern::Prefix(_) => stream::find(doors.host, &pattern.text(), &search.cursor),
+            Pattern::Prefix(_) => stream::find(doors.host, &pattern.glob(), &search.cursor),
         };
         for key in found {
             let Some(trigger) = self.stream_trigger(search.number) else { return };
@@ -92,5 +92,17 @@ mod tests {
         stage.sent();
         stage.work();
         assert_eq!(stage.sent(), ["invoke w0 e2 f0 [s@1-1:1] in line 0"]);
+    }
+
+    #[test]
+    fn a_prefix_is_no_glob_for_the_search_either() {
+        let mut stage = Stage::new();
+        stage.command("RG.PYEXECUTE code");
+        stage.register(WORKER, 0, plan("StreamReader", &[]), &[("prefix", text("a[b]\\?*"))]);
+        stage.script_done(WORKER);
+        stage.calls();
+        stage.work();
+        let scan = r"SCAN 0 MATCH a\[b]\\\?* COUNT 1000 TYPE stream";
+        assert_eq!(stage.calls(), [scan]);
     }
 }
