@@ -20,7 +20,8 @@ pub(super) struct Backlog {
     pub(super) is_owed: bool,
     reads_owed: bool,
     pub(super) line: Option<LineId>,
-    pub(super) has_timer: bool,
+    /// When it is looked at again, whatever happens.
+    pub(super) timer_ms: Option<i64>,
 }
 
 impl Backlog {
@@ -111,7 +112,7 @@ impl StreamTrigger {
         match self.options.duration_ms {
             0 => Decision::Idle,
             duration if now_ms - since_ms >= duration => run,
-            duration => Decision::LookAgainAt(since_ms + duration),
+            duration => Decision::LookAgainAt(since_ms.saturating_add(duration)),
         }
     }
 }

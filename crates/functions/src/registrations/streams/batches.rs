@@ -73,10 +73,15 @@ impl Engine {
     fn look_again(&mut self, number: RegistrationNumber, key: &[u8], at_ms: i64) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         let Some(backlog) = trigger.streams.get_mut(key) else { return };
-        if !backlog.has_timer {
-            backlog.has_timer = true;
-            self.deadlines.insert((at_ms, Due::Stream(number, key.into())));
+        if backlog.timer_ms.is_some_and(|timer_ms| timer_ms <= at_ms) {
+            return;
         }
+        let later = backlog.timer_ms.replace(at_ms);
+        let due = Due::Stream(number, key.into());
+        if let Some(later_ms) = later {
+            self.deadlines.remove(&(later_ms, due.clone()));
+        }
+        self.deadlines.insert((at_ms, due));
     }
 
     pub(crate) fn stream_timer(
@@ -87,7 +92,7 @@ impl Engine {
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
         let Some(backlog) = trigger.streams.get_mut(key) else { return };
-        backlog.has_timer = false;
+        backlog.timer_ms = None;
         self.consider_stream(doors, number, key);
     }
 
@@ -172,7 +177,7 @@ impl Engine {
 mod tests {
     use crate::plan::Argument;
     use crate::registrations::streams::testing::{PENDING, entries, new_entries, registered};
-    use crate::testing::{WORKER, text};
+    use crate::testing::{WORKER, plan, text};
 
     #[test]
     fn the_first_entry_is_read_after_what_was_left_unacknowledged() {
@@ -272,5 +277,32 @@ mod tests {
         stage.grows(1, &["1-1"]);
         assert!(!stage.engine.has_work());
         assert_eq!(stage.statistics().4.unwrap(), "WRONGTYPE no stream");
+    }
+
+    #[test]
+    fn a_batch_may_wait_for_ever_for_its_entries() {
+        let mut stage =
+            registered(&[("batch", Argument::Int(2)), ("duration", Argument::Int(i64::MAX))]);
+        stage.at(1000);
+        stage.grows(1, &[]);
+        stage.at(1_000_000);
+        stage.work();
+        assert_eq!(stage.sent(), [""; 0]);
+    }
+
+    #[test]
+    fn a_full_batch_that_the_queue_turned_away_does_not_wait_for_its_duration() {
+        let kwargs = [("batch", Argument::Int(2)), ("duration", Argument::Int(5000))];
+        let mut stage = registered(&kwargs);
+        stage.register(WORKER, 1, plan("KeysReader", &[]), &[("prefix", text("k"))]);
+        stage.answers(&[(&new_entries(2), &entries(&["1-1", "2-1"]))]);
+        stage.grows(1, &[]);
+        stage.command("RG.CONFIGSET function-queue-max 1");
+        stage.event("set", "k");
+        stage.grows(2, &[]);
+        stage.sent();
+        stage.at(100);
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@1-1:1, s@2-1:1] in line 0"]);
     }
 }
