@@ -292,10 +292,11 @@ impl Engine {
         for id in pending {
             self.finish(doors, id, Status::Aborted);
         }
+        // Before one is aborted, lest the next one of its stream begin in its place.
+        self.withdraw_ahead(doors, number);
         for id in self.waiting_in_worker(number) {
             self.abort_waiting_in_worker(doors, id);
         }
-        self.withdraw_ahead(doors, number);
     }
 
     /// Invocations of a registration that the worker has, but no thread of it.

@@ -72,8 +72,26 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use crate::registrations::streams::testing::{PENDING, entries, registered};
-    use crate::testing::{Stage, WORKER, id};
+    use crate::plan::StepKind;
+    use crate::registrations::streams::testing::{NOTHING, PENDING, entries, registered};
+    use crate::testing::{Stage, WORKER, id, plan, text};
+
+    /// The executions of three streams have the threads; of a fourth one, two are in the worker.
+    fn busy_but_for_a_thread() -> Stage {
+        let plan = plan("StreamReader", &[StepKind::ForEach]);
+        let mut stage = Stage::registered(plan, &[("prefix", text("s*"))]);
+        for key in ["s1", "s2", "s3", "s4"] {
+            let group = "XREADGROUP GROUP __gears_consumer_group__ __gears_client__";
+            stage.answers(&[
+                (&format!("XLEN {key}"), if key == "s4" { ":2\r\n" } else { ":1\r\n" }),
+                (&format!("{group} STREAMS {key} 0"), NOTHING),
+                (&format!("{group} COUNT 1 STREAMS {key} >"), &entries(&["1-1"])),
+            ]);
+            stage.event("xadd", key);
+        }
+        stage.work();
+        stage
+    }
 
     #[test]
     fn a_pause_withdraws_what_has_not_begun_and_it_is_read_again_afterwards() {
@@ -136,5 +154,13 @@ mod tests {
             "-Reader CommandReader does not support pause|"
         );
         assert!(stage.command("RG.PAUSEREGISTRATIONS x").contains("does not exists on shard"));
+    }
+
+    #[test]
+    fn a_pause_withdraws_what_follows_one_that_waits_for_a_thread() {
+        let mut stage = busy_but_for_a_thread();
+        assert_eq!(stage.sent().len(), 5);
+        stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1)));
+        assert_eq!(stage.sent(), ["withdraw w0 line 3", "abort w0 e8"]);
     }
 }
