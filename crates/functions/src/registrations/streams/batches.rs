@@ -53,7 +53,12 @@ impl Engine {
     }
 
     /// Starts what is due on a stream.
-    fn consider_stream(&mut self, doors: &mut Doors, number: RegistrationNumber, key: &[u8]) {
+    pub(crate) fn consider_stream(
+        &mut self,
+        doors: &mut Doors,
+        number: RegistrationNumber,
+        key: &[u8],
+    ) {
         let now_ms = doors.host.now_ms();
         loop {
             let Some(trigger) = self.stream_trigger(number) else { return };

@@ -382,4 +382,23 @@ mod tests {
         stage.work();
         assert_eq!(stage.sent(), ["invoke w0 e4 f0 [s@2-1:1]"]);
     }
+
+    #[test]
+    fn deleted_entries_are_passed_over_one_by_one_however_many_there_are() {
+        let mut stage = with_dead_letters(&[("batch", Argument::Int(2))]);
+        stage.answers(&[(&new_entries(2), &entries(&["1-1", "2-1"]))]);
+        stage.grows(1, &[]);
+        stage.grows(2, &[]);
+        stage.sent();
+        let deleted = "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n";
+        stage.answers(&[(ONE_BY_ONE, deleted)]);
+        stage.failed(WORKER, 2, "no");
+        for _ in 0..20 {
+            stage.act(|engine, doors| engine.work(doors, 0));
+        }
+        assert!(stage.calls().iter().filter(|call| *call == ONE_BY_ONE).count() > 4000);
+        stage.answers(&[(ONE_BY_ONE, NOTHING), (&new_entries(2), NOTHING)]);
+        stage.work();
+        assert!(!stage.engine.has_work());
+    }
 }
