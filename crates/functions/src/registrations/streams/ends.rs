@@ -59,7 +59,7 @@ impl Engine {
         run: &StreamRun,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
-        let trim = trigger.options.trim();
+        let trim = trigger.trim_after(run);
         if let Err(error) = stream::acknowledge(doors.host, &run.key, run.read.iter(), trim) {
             doors
                 .host
@@ -71,7 +71,9 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use crate::plan::Argument;
-    use crate::registrations::streams::testing::{PENDING, entries, registered};
+    use crate::registrations::streams::testing::{
+        PENDING, SUMMARY, entries, new_entries, pending, registered,
+    };
     use crate::testing::{WORKER, id};
     use crate::worker::{ExitReason, FromWorker, WorkerId};
 
@@ -101,8 +103,10 @@ mod tests {
         stage.grows(2, &["2-1"]);
         stage.calls();
         stage.sent();
+        stage.answers(&[(SUMMARY, &pending("2-1"))]);
         stage.from(WORKER, FromWorker::Exited { reason: ExitReason::Signal(9) });
-        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 1-2"];
+        assert_eq!(stage.calls(), acknowledged);
         assert_eq!(stage.statistics().2, 1);
         stage.answers(&[(PENDING, &entries(&["2-1"]))]);
         stage.from(WorkerId(1), FromWorker::Loaded { error: None });

@@ -73,7 +73,9 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use crate::plan::StepKind;
-    use crate::registrations::streams::testing::{NOTHING, PENDING, entries, registered};
+    use crate::registrations::streams::testing::{
+        NOTHING, PENDING, SUMMARY, entries, pending, registered,
+    };
     use crate::testing::{Stage, WORKER, id, plan, text};
 
     /// The executions of three streams have the threads; of a fourth one, two are in the worker.
@@ -102,9 +104,11 @@ mod tests {
         stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1)));
         assert_eq!(stage.sent(), ["withdraw w0 line 0"]);
         stage.calls();
+        stage.answers(&[(SUMMARY, &pending("2-1"))]);
         stage.done(WORKER, 2, vec![]);
         stage.withdrawn(3);
-        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 1-2"];
+        assert_eq!(stage.calls(), acknowledged);
         assert_eq!(stage.statistics(), (3, 2, 0, 1, None));
         stage.answers(&[(PENDING, &entries(&["2-1"]))]);
         stage.command(&format!("RG.UNPAUSEREGISTRATIONS {}", id(1)));

@@ -113,7 +113,8 @@ impl Engine {
         };
         let Registration { trigger, plan, statistics, .. } = registration;
         let Trigger::Stream(trigger) = trigger else { return Ok(()) };
-        let (giving_up, trim) = (&trigger.options.giving_up, trigger.options.trim());
+        let trim = trigger.trim_after(run);
+        let giving_up = &trigger.options.giving_up;
         let description = plan.description.as_deref();
         let now_ms = doors.host.now_ms();
         let epitaph = Epitaph { error, attempts, registration: name, description, now_ms };

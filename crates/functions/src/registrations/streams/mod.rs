@@ -75,12 +75,6 @@ pub(crate) struct StreamTrigger {
     failures: Failures,
 }
 
-impl StreamOptions {
-    fn trim(&self) -> Trim {
-        if self.trims { Trim::Processed } else { Trim::Nothing }
-    }
-}
-
 impl StreamTrigger {
     pub(crate) fn new(options: StreamOptions, mode: Mode) -> Self {
         // Of what would be read again after a failure, nothing is read ahead.
@@ -104,6 +98,18 @@ impl StreamTrigger {
     fn backlog_of(&mut self, run: &StreamRun) -> Option<&mut Backlog> {
         let backlog = self.streams.get_mut(&run.key)?;
         (self.epoch == run.epoch && backlog.line == run.line).then_some(backlog)
+    }
+
+    /// What goes from the stream when the execution's entries are acknowledged.
+    fn trim_after(&mut self, run: &StreamRun) -> Trim {
+        if !self.options.trims {
+            return Trim::Nothing;
+        }
+        match self.backlog_of(run) {
+            Some(backlog) if !backlog.is_owed => Trim::Processed,
+            // Older ones may have been left undone.
+            Some(_) | None => Trim::Acknowledged,
+        }
     }
 }
 

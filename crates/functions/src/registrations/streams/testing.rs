@@ -21,6 +21,14 @@ pub(super) fn entries(ids: &[&str]) -> String {
     wire
 }
 
+pub(super) const SUMMARY: &str = "XPENDING s __gears_consumer_group__";
+
+/// The summary of a group in which one entry is pending.
+pub(super) fn pending(id: &str) -> String {
+    let length = id.len();
+    format!("*4\r\n:1\r\n${length}\r\n{id}\r\n${length}\r\n{id}\r\n*0\r\n")
+}
+
 pub(super) fn registered(kwargs: &[(&str, Argument)]) -> Stage {
     let mut kwargs = kwargs.to_vec();
     kwargs.push(("prefix", text("s")));
