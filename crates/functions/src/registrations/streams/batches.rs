@@ -6,7 +6,7 @@ use crate::deadlines::Due;
 use crate::engine::{Doors, Engine};
 use crate::execution::{Arguments, Input};
 use crate::identifier::RegistrationNumber;
-use crate::readers::stream::{self, Portion, StreamRun};
+use crate::readers::stream::{self, Entries, Portion, StreamRun};
 use crate::registrations::Registration;
 use crate::worker::LineId;
 
@@ -136,26 +136,34 @@ impl Engine {
         true
     }
 
-    /// An execution has read its entries: they wait no more. `live`: how many of them are still in the stream, whose
-    /// length was taken for the number of those that wait.
-    pub(in crate::registrations) fn stream_was_read(
+    /// What an execution is about: its entries, read as it starts.
+    pub(in crate::registrations) fn read_stream(
         &mut self,
+        doors: &mut Doors,
         number: RegistrationNumber,
-        run: &StreamRun,
-        live: usize,
-        now_ms: i64,
-    ) {
-        let Some(trigger) = self.stream_trigger(number) else { return };
-        let Some(backlog) = trigger.backlog_of(run) else { return };
-        backlog.read(run.portion, live as u64, now_ms);
+        run: &mut StreamRun,
+    ) -> Result<Entries, String> {
+        let trigger = self.stream_trigger(number);
+        let backlog = trigger.and_then(|trigger| trigger.backlog_of(run));
+        if backlog.is_some_and(|backlog| backlog.would_overtake(run)) {
+            return Ok(Entries::default());
+        }
+        let entries = stream::read_group(doors.host, run).inspect_err(|_| {
+            self.stream_is_unreadable(number, &run.key);
+        })?;
+        run.read = entries.ids();
+        run.was_read = true;
+        let now_ms = doors.host.now_ms();
+        let trigger = self.stream_trigger(number);
+        if let Some(backlog) = trigger.and_then(|trigger| trigger.backlog_of(run)) {
+            // The stream's length was taken for the number of those that wait: deleted ones were not counted.
+            backlog.read(run.portion, entries.len() as u64, now_ms);
+        }
+        Ok(entries)
     }
 
     /// A stream that cannot be read is left alone until it grows again: trying on would never end.
-    pub(in crate::registrations) fn stream_is_unreadable(
-        &mut self,
-        number: RegistrationNumber,
-        key: &[u8],
-    ) {
+    fn stream_is_unreadable(&mut self, number: RegistrationNumber, key: &[u8]) {
         if let Some(trigger) = self.stream_trigger(number) {
             trigger.streams.remove(key);
             trigger.failures.forget(key);

@@ -22,10 +22,18 @@ impl Engine {
         let retired = registration.retired;
         let trigger = stream_of(registration)?;
         let is_current = trigger.epoch == run.epoch;
+        // Whom no thread had taken up has no part in a worker's death, nor in what the policy makes of it.
+        let was_left_undone =
+            status == Status::Aborted || failure.is_some_and(|failure| !failure.had_begun);
         if let Some(backlog) = trigger.backlog_of(&run) {
-            backlog.end(&run, status);
+            backlog.end(&run);
+            if was_left_undone {
+                backlog.owe(&run);
+                return (!retired).then_some(run.key);
+            }
         }
-        if status == Status::Aborted {
+        // Its stream was forgotten, and is read again when it is found again; unless it could not be read at all.
+        if was_left_undone && (status == Status::Aborted || !run.read.is_empty()) {
             return None;
         }
         if let Some(since_ms) = run.since_ms {
@@ -124,5 +132,99 @@ mod tests {
         stage.done(WORKER, 2, vec![]);
         assert_eq!(stage.calls()[0], "XACK s __gears_consumer_group__ 1-1");
         assert_eq!(stage.sent(), ["forget w0 f0", "kill w0"]);
+    }
+
+    #[test]
+    fn entries_that_came_while_others_were_on_their_way_to_a_dead_worker_are_not_overlooked() {
+        let mut stage = registered(&[]);
+        for n in 1..=5 {
+            stage.grows(n, &[&format!("{n}-1")]);
+        }
+        stage.crash(WORKER);
+        stage.answers(&[
+            (PENDING, &entries(&["2-1", "3-1", "4-1"])),
+            (&new_entries(1), &entries(&["5-1"])),
+        ]);
+        stage.loaded(WorkerId(1));
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w1 e6 f0 [s@2-1:1, s@3-1:1, s@4-1:1] in line 0"]);
+        stage.done(WorkerId(1), 6, vec![]);
+        assert_eq!(stage.sent(), ["invoke w1 e7 f0 [s@5-1:1] in line 0"]);
+    }
+
+    #[test]
+    fn what_was_not_read_yet_when_the_worker_died_does_not_overtake_what_was() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.grows(2, &["2-1"]);
+        stage.event("xadd", "s");
+        stage.crash(WORKER);
+        stage.answers(&[(PENDING, &entries(&["2-1"])), (&new_entries(1), &entries(&["3-1"]))]);
+        stage.loaded(WorkerId(1));
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w1 e5 f0 [s@2-1:1] in line 0"]);
+        stage.done(WorkerId(1), 5, vec![]);
+        assert_eq!(stage.sent(), ["invoke w1 e6 f0 [s@3-1:1] in line 0"]);
+    }
+
+    #[test]
+    fn an_unregistered_stream_leaves_what_had_not_begun_when_the_worker_died() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.grows(2, &["2-1"]);
+        stage.command(&format!("RG.UNREGISTER {}", id(1)));
+        stage.calls();
+        stage.answers(&[(SUMMARY, &pending("2-1"))]);
+        stage.crash(WORKER);
+        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 1-2"];
+        assert_eq!(stage.calls(), acknowledged);
+    }
+
+    #[test]
+    fn what_was_left_unacknowledged_is_read_first_even_if_the_first_attempt_is_aborted() {
+        let mut stage = registered(&[]);
+        stage.event("xadd", "s");
+        assert_eq!(stage.command(&format!("RG.ABORTEXECUTION {}", id(1))), "+OK|");
+        stage.calls();
+        stage.answers(&[("XLEN s", ":1\r\n"), (PENDING, &entries(&["1-1"]))]);
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.calls(), [PENDING]);
+        assert_eq!(stage.sent(), ["invoke w0 e3 f0 [s@1-1:1] in line 0"]);
+    }
+
+    #[test]
+    fn what_is_aborted_before_it_began_is_neither_trimmed_with_what_followed_it_nor_left_alone() {
+        let mut stage = registered(&[]);
+        for n in 1..=3 {
+            stage.grows(n, &[&format!("{n}-1")]);
+        }
+        assert_eq!(stage.command(&format!("RG.ABORTEXECUTION {}", id(3))), "+OK|");
+        stage.answers(&[(SUMMARY, &pending("2-1")), (PENDING, &entries(&["2-1"]))]);
+        stage.calls();
+        stage.sent();
+        stage.done(WORKER, 2, vec![]);
+        stage.done(WORKER, 4, vec![]);
+        let trims = |call: &String| call.starts_with("XTRIM");
+        let trims: Vec<_> = stage.calls().into_iter().filter(trims).collect();
+        assert_eq!(trims, ["XTRIM s MINID 1-2", "XTRIM s MINID 2-1"]);
+        assert_eq!(stage.sent(), ["invoke w0 e6 f0 [s@2-1:1] in line 0"]);
+    }
+
+    #[test]
+    fn what_is_owed_is_read_first_even_if_functions_could_not_be_restored_at_once() {
+        let mut stage = registered(&[]);
+        stage.grows(1, &["1-1"]);
+        stage.grows(2, &["2-1"]);
+        stage.crash(WORKER);
+        stage.from(WorkerId(1), FromWorker::Loaded { error: Some("not yet".into()) });
+        stage.answers(&[(PENDING, &entries(&["2-1"]))]);
+        stage.at(60_000);
+        stage.loaded(WorkerId(2));
+        stage.sent();
+        stage.work();
+        assert_eq!(stage.sent(), ["invoke w2 e5 f0 [s@2-1:1] in line 0"]);
     }
 }

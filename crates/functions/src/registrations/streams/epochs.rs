@@ -167,4 +167,26 @@ mod tests {
         stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1)));
         assert_eq!(stage.sent(), ["withdraw w0 line 3", "abort w0 e8"]);
     }
+
+    #[test]
+    fn what_had_no_thread_when_the_worker_died_is_left_to_others_by_an_unregistered_stream() {
+        let mut stage = busy_but_for_a_thread();
+        stage.command(&format!("RG.UNREGISTER {}", id(1)));
+        stage.calls();
+        stage.crash(WORKER);
+        let calls = stage.calls();
+        assert_eq!(calls.iter().filter(|call| call.starts_with("XACK")).count(), 3);
+        assert!(!calls.iter().any(|call| call.starts_with("XACK s4")));
+    }
+
+    #[test]
+    fn a_failure_does_not_end_a_pause() {
+        let mut stage = registered(&[("onFailedPolicy", text("retry"))]);
+        stage.grows(1, &["1-1"]);
+        stage.command(&format!("RG.PAUSEREGISTRATIONS {}", id(1)));
+        stage.failed(WORKER, 2, "no");
+        assert_eq!(stage.status(), "PAUSED");
+        stage.at(60_000);
+        assert_eq!(stage.status(), "PAUSED");
+    }
 }

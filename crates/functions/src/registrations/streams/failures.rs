@@ -50,14 +50,6 @@ impl Engine {
         let retired = registration.retired;
         let trigger = stream_of(registration)?;
         let policy = trigger.options.policy;
-        // Who was not at work when the worker died has no part in it: what it read is read again.
-        if !failure.had_begun
-            && !retired
-            && let Some(backlog) = trigger.streams.get_mut(&run.key)
-        {
-            backlog.is_owed |= !run.read.is_empty() || run.portion == Portion::Unacknowledged;
-            return Some(run.key);
-        }
         let verdict = match () {
             () if run.read.is_empty() => Verdict::ByPolicy,
             // Its last batch is not tried again.
@@ -93,6 +85,10 @@ impl Engine {
     fn retry_later(&mut self, doors: &mut Doors, number: RegistrationNumber, least_ms: i64) {
         let Some(registration) = self.registrations.get_listed(number) else { return };
         let Some(trigger) = stream_of(registration) else { return };
+        // Who paused it meanwhile says when it goes on.
+        if trigger.status == StreamStatus::Paused {
+            return;
+        }
         let retry_ms = trigger.options.retry_s.saturating_mul(1000).max(least_ms);
         let at_ms = doors.host.now_ms().saturating_add(retry_ms);
         self.reset_stream(doors, number, StreamStatus::WaitingForRetry);
@@ -133,6 +129,7 @@ mod tests {
         NOTHING, PENDING, entries, new_entries, registered,
     };
     use crate::testing::{Stage, WORKER, plan, text};
+    use crate::worker::WorkerId;
 
     #[test]
     fn a_failure_is_passed_over_by_default() {
@@ -401,5 +398,22 @@ mod tests {
         stage.answers(&[(ONE_BY_ONE, NOTHING), (&new_entries(2), NOTHING)]);
         stage.work();
         assert!(!stage.engine.has_work());
+    }
+
+    #[test]
+    fn a_death_is_no_failure_of_who_had_no_thread_then() {
+        for policy in ["abort", "retry"] {
+            let mut stage = registered(&[("onFailedPolicy", text(policy))]);
+            stage.register(WORKER, 1, plan("KeysReader", &[]), &[("prefix", text("k"))]);
+            (0..3).for_each(|_| stage.event("set", "k"));
+            stage.grows(1, &["1-1"]);
+            stage.crash(WORKER);
+            assert_eq!(stage.status(), "OK");
+            stage.answers(&[(PENDING, &entries(&["1-1"]))]);
+            stage.loaded(WorkerId(1));
+            stage.sent();
+            stage.work();
+            assert_eq!(stage.sent(), ["invoke w1 e6 f0 [s@1-1:1]"]);
+        }
     }
 }
