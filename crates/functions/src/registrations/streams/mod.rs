@@ -9,6 +9,8 @@ mod batches;
 mod ends;
 mod epochs;
 mod failures;
+#[cfg(test)]
+mod play;
 mod search;
 #[cfg(test)]
 mod testing;
