@@ -127,13 +127,15 @@ class Body:
 class Line:
     """Invocations that follow each other, one at a time. Guarded by the desk's gate."""
 
-    __slots__ = ("number", "waiting", "is_served")
+    __slots__ = ("number", "waiting", "is_served", "is_paused")
 
     def __init__(self, number):
         self.number = number
         self.waiting = deque()
         # One of it is queued or not over: its end brings on the next.
         self.is_served = False
+        # Nothing begins in it any more: what was sent before the engine heard of it would overtake what is read again.
+        self.is_paused = False
 
 
 class Session:
@@ -438,11 +440,14 @@ class Session:
             line = self.lines.get(message[1])
             if line is None:
                 line = self.lines[message[1]] = Line(message[1])
-            line.waiting.append(message)
-            if line.is_served:
-                return
-            line.is_served = True
-        self.desk.add(self.serve_line, line)
+            is_paused, was_served = line.is_paused, line.is_served
+            if not is_paused:
+                line.waiting.append(message)
+                line.is_served = True
+        if is_paused:
+            self.desk.channel.send([(WITHDRAWN, message[2])])
+        elif not was_served:
+            self.desk.add(self.serve_line, line)
 
     def serve_line(self, seat, line):
         """Begins the first in a line."""
@@ -478,10 +483,11 @@ class Session:
         self.desk.add(self.serve_line, line)
 
     def goes_on(self, line):
-        """Whether somebody waits in a line; forgets it otherwise. Under the gate."""
+        """Whether somebody waits in a line; forgets it otherwise, unless it is paused. Under the gate."""
         if not line.waiting:
             line.is_served = False
-            self.lines.pop(line.number, None)
+            if not line.is_paused:
+                self.lines.pop(line.number, None)
         return line.is_served
 
     def end_in(self, line, posts=False):
@@ -493,6 +499,7 @@ class Session:
             withdrawn = ()
             with self.desk.gate:
                 if errors and errors[0].startswith("PAUSE"):
+                    line.is_paused = True
                     withdrawn, line.waiting = line.waiting, deque()
             for message in withdrawn:
                 self.desk.say((WITHDRAWN, message[2]))

@@ -4,20 +4,8 @@ use crate::execution::{Execution, Input};
 use crate::host::ClientId;
 use crate::plan::{Argument, StepKind};
 use crate::registrations::{Announced, Mode, Trigger};
-use crate::testing::{Stage, plan, text};
+use crate::testing::{Dice, Stage, plan, text};
 use crate::worker::{ExecutionId, ExitReason, FromWorker, FunctionId, Token, WorkerId};
-
-/// xorshift64: one seed replays a play.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 struct Play {
     stage: Stage,
@@ -54,7 +42,7 @@ impl Play {
             stage.command("RG.CONFIGSET function-kill-on-disconnect yes function-cpu-ms 100");
             stage.command("RG.CONFIGSET function-cascade-max 2");
         }
-        let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let dice = Dice::new(seed);
         Play {
             stage,
             dice,

@@ -32,6 +32,25 @@ pub(crate) struct Stage {
     pub(crate) begun_by_calls: Vec<u64>,
 }
 
+/// xorshift64: one seed replays a play.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Replies to a command by its text, if it knows one.
+pub(crate) type Respond = Box<dyn FnMut(&str) -> Option<String>>;
+
 /// String keys, scripted replies, and a clock that the test sets.
 #[derive(Default)]
 pub(crate) struct Data {
@@ -42,6 +61,8 @@ pub(crate) struct Data {
     pub(crate) monotonic_us: u64,
     /// Replies to commands by their text; others are answered with `+OK`.
     pub(crate) answers: BTreeMap<String, String>,
+    /// Is asked before them.
+    pub(crate) respond: Option<Respond>,
     pub(crate) calls: Vec<String>,
     pub(crate) replies: Vec<(u64, String)>,
     pub(crate) logs: Vec<String>,
@@ -68,7 +89,9 @@ impl Host for Data {
     fn call(&mut self, args: &[&[u8]], reply: &mut Vec<u8>) {
         let words: Vec<_> = args.iter().map(|arg| String::from_utf8_lossy(arg)).collect();
         let text = words.join(" ");
-        let answer = self.answers.get(&text).map_or("+OK\r\n", String::as_str);
+        let response = self.respond.as_mut().and_then(|respond| respond(&text));
+        let answer = response.as_ref().or_else(|| self.answers.get(&text));
+        let answer = answer.map_or("+OK\r\n", String::as_str);
         reply.extend_from_slice(answer.as_bytes());
         self.calls.push(text);
     }

@@ -1,6 +1,6 @@
 //! The standalone host: listener, connections, event loop and dispatch. The only crate with sockets.
 //!
-//! One thread owns the data. A turn of its loop has three phases (`event_loop.rs`): read and decode what every ready socket
+//! One thread owns the data. A turn of its loop has three phases (`event_loop/`): read and decode what every ready socket
 //! has, execute all requests, write to every client once. `dispatch.rs` is the way of one request; `dispatch::call`
 //! is the one door that clients, transactions and functions come through.
 

@@ -82,6 +82,10 @@ fn an_error_lets_the_others_go_on_unless_it_asks_for_a_pause() {
             let mut how = all.map(|_| ended(driver, worker));
             how.sort_by_key(|(execution, _)| execution.0);
             assert_eq!(how.map(|(_, how)| how), ["PAUSE", "not begun", "not begun"]);
+            // Whoever sent these had not heard of it yet.
+            let late = line_up(driver, worker, function);
+            let how = late.map(|execution| (execution, "not begun".into()));
+            assert_eq!(late.map(|_| ended(driver, worker)), how);
         }
     });
 }

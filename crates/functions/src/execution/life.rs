@@ -112,8 +112,11 @@ impl Engine {
         self.keep_or_forget(id, origin);
         if let Origin::Registration(number) = origin {
             // Not before it is off the books: what comes next may push it out of the list.
-            if let Some(key) = stream {
-                self.go_on_with_stream(doors, number, &key);
+            match stream {
+                Some(key) if was_running => self.go_on_with_stream(doors, number, &key),
+                // It found nothing as it started: whoever started it goes on.
+                Some(key) => self.consider_stream(doors, number, &key),
+                None => {}
             }
             self.mark_ready(number);
             self.drop_if_drained(doors, number);

@@ -100,12 +100,31 @@ pub(crate) fn acknowledge<'i>(
     ask(host, &args)?;
 
     // Everything up to the last entry: exact, where a count of what is left (as RedisGears trims) is an estimate.
-    if trim == Trim::Processed
-        && let Some(next) = successor(last)
-    {
-        ask(host, &[b"XTRIM", key, b"MINID", next.as_bytes()])?;
+    let first_left = match trim {
+        Trim::Nothing => None,
+        Trim::Processed => EntryId::parse(last).and_then(EntryId::next),
+        Trim::Acknowledged => {
+            let next = EntryId::parse(last).and_then(EntryId::next);
+            let pending = first_pending(host, key)?;
+            next.map(|next| pending.map_or(next, |pending| next.min(pending)))
+        }
+    };
+    if let Some(first_left) = first_left {
+        ask(host, &[b"XTRIM", key, b"MINID", first_left.to_string().as_bytes()])?;
     }
     Ok(())
+}
+
+/// The oldest entry that was delivered and not acknowledged.
+fn first_pending(host: &mut dyn Host, key: &[u8]) -> Result<Option<EntryId>, String> {
+    let Reply::Array(summary) = ask(host, &[b"XPENDING", key, GROUP])? else {
+        return Err(UNREADABLE.into());
+    };
+    match summary.get(1) {
+        Some(Reply::Bulk(first)) => Ok(Some(EntryId::parse(first).ok_or(UNREADABLE)?)),
+        Some(_) => Ok(None),
+        None => Err(UNREADABLE.into()),
+    }
 }
 
 /// Names and values of an entry, none if it was deleted.
@@ -128,7 +147,10 @@ fn fields_of(entry: Reply) -> Option<Vec<Vec<u8>>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trim {
     Nothing,
+    /// All up to the last one: whoever says so knows that everything before it is done with.
     Processed,
+    /// The same, but nothing that is still to be acknowledged, nor what follows it.
+    Acknowledged,
 }
 
 /// One step of a walk over the keys that hold streams and match a glob pattern: what it found, and where to go on.
@@ -147,13 +169,30 @@ pub(crate) fn find(
     (found, (next != b"0").then_some(next))
 }
 
-fn successor(id: &[u8]) -> Option<String> {
-    let (ms, sequence) = std::str::from_utf8(id).ok()?.split_once('-')?;
-    let (ms, sequence): (u64, u64) = (ms.parse().ok()?, sequence.parse().ok()?);
-    Some(match sequence.checked_add(1) {
-        Some(sequence) => format!("{ms}-{sequence}"),
-        None => format!("{}-0", ms.checked_add(1)?),
-    })
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct EntryId {
+    ms: u64,
+    sequence: u64,
+}
+
+impl EntryId {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let (ms, sequence) = std::str::from_utf8(text).ok()?.split_once('-')?;
+        Some(EntryId { ms: ms.parse().ok()?, sequence: sequence.parse().ok()? })
+    }
+
+    fn next(self) -> Option<Self> {
+        Some(match self.sequence.checked_add(1) {
+            Some(sequence) => EntryId { sequence, ..self },
+            None => EntryId { ms: self.ms.checked_add(1)?, sequence: 0 },
+        })
+    }
+}
+
+impl std::fmt::Display for EntryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.ms, self.sequence)
+    }
 }
 
 fn wire(host: &mut dyn Host, args: &[&[u8]]) -> Vec<u8> {
@@ -322,9 +361,11 @@ mod tests {
 
     #[test]
     fn the_next_identifier_counts_on_and_carries_over() {
-        assert_eq!(successor(b"5-7").as_deref(), Some("5-8"));
-        assert_eq!(successor(b"5-18446744073709551615").as_deref(), Some("6-0"));
-        assert_eq!(successor(b"5"), None);
+        let next = |id: &[u8]| Some(EntryId::parse(id)?.next()?.to_string());
+        assert_eq!(next(b"5-7").as_deref(), Some("5-8"));
+        assert_eq!(next(b"5-18446744073709551615").as_deref(), Some("6-0"));
+        assert_eq!(next(b"18446744073709551615-18446744073709551615"), None);
+        assert_eq!(next(b"5"), None);
     }
 
     #[test]

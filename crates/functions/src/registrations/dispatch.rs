@@ -6,7 +6,6 @@ use crate::engine::{Answer, Doors, Engine};
 use crate::execution::{Arguments, Execution, Input, Origin, Status};
 use crate::host::{ClientId, Projection};
 use crate::identifier::RegistrationNumber;
-use crate::readers::stream;
 use crate::worker::ExecutionId;
 
 /// Executions of one registration that start before the next registration has its turn.
@@ -189,12 +188,7 @@ impl Engine {
                 self.invoke(doors, id, &mut |host, sink| going.put(host, projection, sink));
             }
             Input::Stream(mut run) => {
-                let entries = stream::read_group(doors.host, &run);
-                if let Ok(entries) = &entries {
-                    run.read = entries.ids();
-                    run.was_read = true;
-                    self.stream_was_read(number, &run, entries.len(), doors.host.now_ms());
-                }
+                let entries = self.read_stream(doors, number, &mut run);
                 let key = run.key.clone();
                 self.execution(id).input = Input::Stream(run);
                 match entries {
@@ -203,7 +197,6 @@ impl Engine {
                         entries.put(&key, sink);
                     }),
                     Err(error) => {
-                        self.stream_is_unreadable(number, &key);
                         self.execution(id).errors.push(error);
                         self.finish(doors, id, Status::Done);
                     }
@@ -292,10 +285,11 @@ impl Engine {
         for id in pending {
             self.finish(doors, id, Status::Aborted);
         }
+        // Before one is aborted, lest the next one of its stream begin in its place.
+        self.withdraw_ahead(doors, number);
         for id in self.waiting_in_worker(number) {
             self.abort_waiting_in_worker(doors, id);
         }
-        self.withdraw_ahead(doors, number);
     }
 
     /// Invocations of a registration that the worker has, but no thread of it.

@@ -29,6 +29,22 @@ impl Pattern {
             Pattern::Prefix(prefix) => [prefix, &b"*"[..]].concat(),
         }
     }
+
+    /// A glob for the same keys.
+    pub(crate) fn glob(&self) -> Vec<u8> {
+        let (Pattern::Exactly(text) | Pattern::Prefix(text)) = self;
+        let mut glob = Vec::with_capacity(text.len() + 1);
+        for byte in text {
+            if matches!(byte, b'*' | b'?' | b'[' | b'\\') {
+                glob.push(b'\\');
+            }
+            glob.push(*byte);
+        }
+        if matches!(self, Pattern::Prefix(_)) {
+            glob.push(b'*');
+        }
+        glob
+    }
 }
 
 #[cfg(test)]
@@ -40,6 +56,12 @@ mod tests {
         assert_eq!(Pattern::parse(b"a*"), Pattern::Prefix(b"a"[..].into()));
         assert_eq!(Pattern::parse(b"*"), Pattern::Prefix(b""[..].into()));
         assert_eq!(Pattern::parse(b"*a?"), Pattern::Exactly(b"*a?"[..].into()));
+    }
+
+    #[test]
+    fn the_glob_of_a_pattern_has_no_other_star_than_the_final_one() {
+        assert_eq!(Pattern::parse(b"a*?*").glob(), br"a\*\?*");
+        assert_eq!(Pattern::parse(br"[a]\").glob(), br"\[a]\\");
     }
 
     #[test]
