@@ -241,7 +241,7 @@ GB('CommandReader').map(guarded).register(trigger='guarded')";
 
 #[test]
 fn threads_call_the_server_whether_or_not_a_function_runs() {
-    let stand = Stand::start(&[]);
+    let stand = Stand::with_wait_max(Duration::from_secs(1), &[]);
     let mut client = stand.client();
     let script = "
 import threading
