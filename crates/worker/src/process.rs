@@ -241,6 +241,10 @@ impl Process {
                     Reading::Drained | Reading::Ended => break,
                 }
             }
+            // Nothing in the stream comes after what lies here.
+            if let Err(Unexpected(why)) = self.look(yield_) {
+                self.broken = Some(why);
+            }
         }
         self.read_output(yield_);
         self.lines.finish(&mut |line| yield_(printed(line)));

@@ -59,6 +59,26 @@ fn what_a_worker_said_before_its_end_comes_before_it() {
 }
 
 #[test]
+fn what_lies_in_the_mailbox_at_the_end_comes_before_it() {
+    let mut driver = Driver::new();
+    let worker = driver.session();
+    // A call makes the pool look into the mailbox from then on.
+    driver
+        .described(worker, "import os\nGB('CommandReader').map(lambda r: 1).register(trigger='t')");
+    let process = format!("/proc/{}", driver.pid(worker));
+    driver.pool.script(worker, b"");
+    driver.pool.script(worker, b"os._exit(7)");
+    driver.pool.flush(0);
+    // Its end is known to the zygote before anybody looks for its last words.
+    while Path::new(&process).exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(matches!(driver.next(worker), FromWorker::ScriptDone { error: None }));
+    assert_eq!(exit_of(&mut driver, worker), ExitReason::Code(7));
+}
+
+#[test]
 fn a_killed_session_says_nothing_more_and_leaves_no_process() {
     let mut driver = Driver::new();
     let worker = driver.session();
