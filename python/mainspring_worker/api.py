@@ -42,11 +42,14 @@ class PyAtomic:
         seat = desk.seat()
         if seat.atomic is not None:
             raise GearsError("Already inside an atomic block")
-        execution = seat.execution
-        number = None if execution is None else execution.number
-        desk.ask(ATOMIC_BEGIN, number)
-        seat.atomic = self
+        desk.undisturbed(self.begin, desk, seat)
         return self
+
+    def begin(self, desk, seat):
+        execution = seat.execution
+        desk.ask(ATOMIC_BEGIN, None if execution is None else execution.number)
+        # From here on the desk ends the block when the execution is left, should nobody else.
+        seat.atomic = self
 
     # gearsclient leaves the block without arguments.
     def __exit__(self, kind=None, error=None, trace=None):
@@ -54,15 +57,13 @@ class PyAtomic:
         seat = desk.seat()
         if seat.atomic is not self:
             raise GearsError("Not inside an atomic block")
-        try:
-            desk.ask(ATOMIC_END)
-        except GearsError:
-            # The server has ended it before us, and says so.
-            seat.atomic = None
-            raise
-        # A forced stop before this line leaves the mark: then the desk ends the block when the execution is left.
-        seat.atomic = None
+        desk.undisturbed(self.end, desk, seat)
         return False
+
+    def end(self, desk, seat):
+        # Told once: a second time might end the block of a neighbour.
+        seat.atomic = None
+        desk.ask(ATOMIC_END)
 
 
 def atomic():

@@ -19,9 +19,9 @@ from queue import SimpleQueue
 from threading import Lock, get_ident
 
 from .errors import GearsError, GearsForceStopped
-from .forced_stop import stop_thread, take_back
+from .forced_stop import raise_pending, stop_thread, take_back
 from .mailbox import ATTENDED, NUMBER_MASK
-from .protocol import ATOMIC_END, EXECUTE, LOOK
+from .protocol import ATOMIC_BEGIN, ATOMIC_END, EXECUTE, LOOK
 from .values import revive, wire_arguments
 
 # How long the leader may run one job before another thread reads, and how often that is looked at.
@@ -45,6 +45,9 @@ IDLE_MAX = 4
 
 EMPTY = object()
 
+# What `aborted` says of an execution that is to be stopped: it has not heard of it, or it has.
+UNTOLD, TOLD = 1, 2
+
 # What the server turns into bytes as we would.
 PLAIN = frozenset((str, bytes, int))
 
@@ -55,7 +58,7 @@ CURRENT = ContextVar("execution", default=None)
 class Seat:
     """What the desk knows of one thread."""
 
-    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest", "nested", "attends", "followed", "patience")
+    __slots__ = ("ident", "lending", "turn", "out", "counted", "execution", "step", "atomic", "guest", "nested", "attends", "followed", "patience", "shielded")
 
     def __init__(self, guest, nested=0):
         self.ident = get_ident()
@@ -78,6 +81,8 @@ class Seat:
         self.patience = None
         # Another thread read the answers of its calls.
         self.followed = False
+        # It does something that a forced stop must not leave half done. By its own thread.
+        self.shielded = False
         # How many jobs lie below on the thread's stack, each in execute().
         self.nested = nested
 
@@ -85,9 +90,10 @@ class Seat:
 class Slot:
     """One call that waits for its answer."""
 
-    __slots__ = ("seat", "lock", "outcome", "success", "execution")
+    __slots__ = ("kind", "seat", "lock", "outcome", "success", "execution")
 
-    def __init__(self, seat):
+    def __init__(self, kind, seat):
+        self.kind = kind
         self.seat = seat
         self.execution = seat.execution
         self.outcome = EMPTY
@@ -119,13 +125,18 @@ class Desk:
         self.busy = 0
         self.bell = SimpleQueue()
         # Calls by their tokens; None while the mailbox has the call. Answers that came before their thread did.
+        # Whoever takes a call out of here settles it.
         self.slots = {}
         self.early = {}
+        # Atomic blocks that were asked for by executions that were stopped since: who gets one lets go of it.
+        self.abandoned = set()
         self.waiting = []
         self.take_token = count(1).__next__
         self.alarm = Lock()
         self.alarm.acquire()
         self.watcher_sleeps = False
+        # Something was left to the watcher since it has looked.
+        self.watcher_is_wanted = False
         # Called on every tick; true while it wants to be called again.
         self.on_tick = lambda: False
 
@@ -225,6 +236,7 @@ class Desk:
 
     def wake_watcher(self):
         with self.gate:
+            self.watcher_is_wanted = True
             if self.watcher_sleeps:
                 self.watcher_sleeps = False
                 self.alarm.release()
@@ -267,7 +279,8 @@ class Desk:
                     seen = None
                     # A callback computes, and the lead is elsewhere: nothing to be quick about.
                     tick = SLOW_TICK_S if self.busy or is_brisk else TICK_S
-                    quiet = 0 if wanted or self.busy or is_brisk else quiet + 1
+                    quiet = 0 if wanted or self.watcher_is_wanted or self.busy or is_brisk else quiet + 1
+                self.watcher_is_wanted = False
                 sleeps = self.watcher_sleeps = quiet > QUIET_TICKS
                 late = [seat for seat in self.seats if seat.out]
             # A job that takes its time must not keep the answers of those before it.
@@ -322,51 +335,67 @@ class Desk:
     def execute(self, args):
         """A command, as execute() is given it."""
         try:
-            execution = self.here.seat.execution
+            seat = self.here.seat
         except AttributeError:
-            execution = self.seat().execution
+            seat = self.seat()
+        execution = seat.execution
         number = None if execution is None else execution.number
-        if PLAIN.issuperset(map(type, args)):
-            return self.ask(EXECUTE, number, args)
-        return self.ask(EXECUTE, number, wire_arguments(args))
+        if not PLAIN.issuperset(map(type, args)):
+            args = wire_arguments(args)
+        return self.ask_from(seat, (EXECUTE, self.take_token(), number, args))
 
     def ask(self, kind, *fields):
+        return self.ask_from(self.seat(), (kind, self.take_token(), *fields))
+
+    def ask_from(self, seat, message):
         """Sends a call and waits for its answer: through the mailbox, if that is quick, otherwise at the stream."""
-        token = self.take_token()
-        message = (kind, token, *fields)
+        token = message[1]
         mailbox = self.mailbox
         posted = None
-        if mailbox is not None and mailbox.words[ATTENDED] and mailbox.acquire(False):
-            # Known before it is sent: its answer may come through the stream, to another thread.
-            self.slots[token] = None
-            try:
-                posted = mailbox.ask(dumps((message,), 2), self.channel.sent & NUMBER_MASK)
-            finally:
-                # Whoever has to wait keeps the mailbox until he is known to wait: the next frame would take his answer's place.
-                if type(posted) is not int:
-                    mailbox.release()
-            if type(posted) is tuple:
-                del self.slots[token]
-                success, marked, value = posted
-                return value if success and not marked else outcome(success, marked, value)
-        if posted is None and kind == EXECUTE:
-            # Where text is no text, this says so.
-            message = (kind, token, fields[0], wire_arguments(fields[1]))
-        return self.ask_at_stream(message, posted)
+        shielded = seat.shielded
+        try:
+            # A stop that comes half-way would leave the mailbox locked, or an answer that nobody waits for.
+            seat.shielded = True
+            execution = seat.execution
+            if execution is not None and execution.aborted and message[0] != ATOMIC_END:
+                self.catch_up(execution)
+            if mailbox is not None and mailbox.words[ATTENDED] and mailbox.acquire(False):
+                try:
+                    frame = dumps((message,), 2)
+                    # Known before it is sent: its answer may come through the stream, to another thread.
+                    self.slots[token] = None
+                    posted = mailbox.ask(frame, self.channel.sent & NUMBER_MASK)
+                finally:
+                    # Whoever has to wait keeps the mailbox until he is known to wait: the next frame would take his answer's
+                    # place.
+                    if type(posted) is not int:
+                        mailbox.release()
+                if type(posted) is tuple:
+                    del self.slots[token]
+                    success, marked, value = posted
+                    return value if success and not marked else outcome(success, marked, value)
+            if posted is None and message[0] == EXECUTE:
+                # Where text is no text, this says so.
+                kind, _, number, args = message
+                message = (kind, token, number, wire_arguments(args))
+            return self.ask_at_stream(seat, message, posted)
+        finally:
+            seat.shielded = shielded
 
-    def ask_at_stream(self, message, posted):
+    def ask_at_stream(self, seat, message, posted):
         """`posted`: the number under which the mailbox has it already."""
-        seat = self.seat()
-        slot = Slot(seat)
         token = message[1]
+        slot = Slot(message[0], seat)
         with self.gate:
-            # From here on the thread cannot be stopped: half a frame read would be the end of the session.
-            if seat.execution is not None and seat.execution.aborted:
-                take_back(seat.ident)
             counted = seat.counted
             seat.counted = False
             self.slots[token] = slot
             early = self.early.pop(token, None)
+            if slot.execution is not None and slot.execution.aborted == UNTOLD and slot.kind != ATOMIC_END:
+                # `abort` may have looked already.
+                self.turn_away(token, slot, posted is not None)
+            elif posted is None:
+                seat.out.append(message)
             if counted:
                 self.busy -= 1
             seat.lending = False
@@ -376,23 +405,21 @@ class Desk:
             if not leads:
                 self.waiting.append(slot)
                 seat.followed = True
-        if posted is None:
-            if seat.out:
-                seat.out.append(message)
-                self.flush(seat)
-            else:
-                self.channel.send([message])
-        else:
+        if posted is not None:
             if early is None:
                 early = self.mailbox.give_up(posted)
             self.mailbox.release()
             if early is not None:
-                self.answer(token, *early)
+                if self.slots.pop(token, None) is slot:
+                    slot.success, marked, value = early
+                    slot.outcome = revive(value) if marked else value
+                else:
+                    self.answer(token, *early)
             elif not self.mailbox.words[ATTENDED]:
                 # It may have gone to sleep before it saw the call.
                 self.channel.send([(LOOK,)])
-            self.flush(seat)
-        if not leads and not slot.lock.acquire(timeout=PATIENCE_S):
+        self.flush(seat)
+        if not leads and slot.outcome is EMPTY and not slot.lock.acquire(timeout=PATIENCE_S):
             with self.gate:
                 self.ring_if_due()
             slot.lock.acquire()
@@ -403,15 +430,15 @@ class Desk:
             if counted:
                 self.busy += 1
                 seat.counted = True
+                if self.watcher_sleeps:
+                    self.watcher_sleeps = False
+                    self.alarm.release()
             if self.leader is seat:
                 # Others that wait get their answers from whoever leads: no reason to change that.
                 seat.lending = counted
                 seat.attends = counted and seat.patience != 0
                 if not counted:
                     self.pass_lead()
-                elif self.watcher_sleeps:
-                    self.watcher_sleeps = False
-                    self.alarm.release()
             elif slot in self.waiting:
                 self.waiting.remove(slot)
         return outcome(slot.success, False, slot.outcome)
@@ -431,9 +458,18 @@ class Desk:
                         seat.patience = 0
                         seat.attends = False
                         self.ring_if_due()
-            else:
+                dispatch(receive())
+                continue
+            # While it waits it does not run what others leave to it. Said before it looks once more: so either they see
+            # that, or it sees what they have left.
+            attends, seat.attends = seat.attends, False
+            if not self.work:
                 spin()
-            dispatch(receive())
+                messages = receive()
+                seat.attends = attends
+                dispatch(messages)
+            else:
+                seat.attends = attends
 
     def nest(self, seat, slot):
         """Runs an urgent job on top of this one, which waits. Afterwards it leads, or has its answer."""
@@ -463,6 +499,8 @@ class Desk:
                 self.leader = seat
                 return
             self.waiting.append(slot)
+            # What the nested job kept from being run.
+            self.ring_if_due()
         slot.lock.acquire()
         with self.gate:
             if slot in self.waiting:
@@ -474,37 +512,86 @@ class Desk:
             self.ring()
 
     def answer(self, token, success, marked, value):
-        slot = self.slots.pop(token, EMPTY)
-        if slot is EMPTY:
-            return
-        if slot is None:
+        if self.slots.get(token, EMPTY) is None:
             with self.gate:
                 # Unless its thread has come to wait here just now.
-                slot = self.slots.pop(token, None)
-                if slot is None:
+                if self.slots.get(token, EMPTY) is None:
                     self.early[token] = (success, marked, value)
                     return
-        if slot.outcome is EMPTY:
-            slot.success = success
-            slot.outcome = revive(value) if marked else value
-            slot.lock.release()
+        slot = self.slots.pop(token, EMPTY)
+        if slot is EMPTY:
+            try:
+                self.abandoned.remove(token)
+            except KeyError:
+                return
+            if success:
+                self.channel.send([(ATOMIC_END, self.take_token())])
+            return
+        slot.success = success
+        slot.outcome = revive(value) if marked else value
+        slot.lock.release()
 
     # Forced stop
 
-    def interrupt(self, execution):
-        """Ends every wait of an execution. From within dispatch."""
-        for slot in list(self.slots.values()):
-            if slot is not None and slot.execution is execution and slot.outcome is EMPTY:
-                slot.success = False
-                slot.outcome = GearsForceStopped()
-                slot.lock.release()
+    def abort(self, execution):
+        """Ends every wait of an execution; the watcher stops its callbacks. From within dispatch."""
+        execution.aborted = UNTOLD
+        with self.gate:
+            for token in list(self.slots):
+                slot = self.slots.get(token)
+                if slot is not None and slot.execution is execution and self.turn_away(token, slot, True):
+                    slot.lock.release()
+        self.wake_watcher()
+
+    def turn_away(self, token, slot, sent):
+        """Lets a call of an aborted execution end, unless it has its answer. Under the gate."""
+        if sent and slot.kind == ATOMIC_BEGIN:
+            # Before anybody can miss the call.
+            self.abandoned.add(token)
+        if self.slots.pop(token, None) is not slot:
+            self.abandoned.discard(token)
+            return False
+        slot.execution.aborted = TOLD
+        slot.success = False
+        slot.outcome = GearsForceStopped()
+        return True
 
     def stop(self, execution):
-        """Raises in the execution's thread, unless it is in the runtime's hands right now."""
+        """Raises in the execution's thread; in its next call, if it is in the runtime's hands right now."""
         with self.gate:
             seat = execution.seat
-            if seat is not None and seat.counted and seat.execution is execution:
+            if seat is None or seat.execution is not execution:
+                return
+            if seat.shielded:
+                execution.aborted = UNTOLD
+            else:
+                execution.aborted = TOLD
                 stop_thread(seat.ident)
+
+    def catch_up(self, execution):
+        """The thread of an aborted execution has raised its shield to make a call, which may wait for long: it hears of the
+        stop first, if it has not."""
+        with self.gate:
+            # `stop` looks at the shield only after it saw `aborted`: whatever it does is done now, and comes here.
+            raise_pending()
+            untold = execution.aborted == UNTOLD
+            execution.aborted = TOLD
+        if untold:
+            raise GearsForceStopped
+
+    def undisturbed(self, job, *args):
+        """Calls what a forced stop must not leave half done."""
+        seat = self.seat()
+        shielded = seat.shielded
+        try:
+            seat.shielded = True
+            execution = seat.execution
+            if execution is not None and execution.aborted:
+                with self.gate:
+                    raise_pending()
+            return job(*args)
+        finally:
+            seat.shielded = shielded
 
     def enter(self, seat, execution):
         seat.execution = execution

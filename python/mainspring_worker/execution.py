@@ -18,18 +18,19 @@ class Call:
 
     seat = None
     aborted = False
-    # For whoever treats it as any execution: its only batch is on its way from the start.
-    scheduled = True
 
     def __init__(self, number):
         self.number = number
 
+    def kick(self):
+        """It runs already."""
+
     def run(self, seat, desk, record, operations):
         started = perf_counter_ns()
         results, raised = NOTHING, None
-        desk.enter(seat, self)
         try:
             try:
+                desk.enter(seat, self)
                 for keep, callback in operations:
                     if keep is REPLACE:
                         record = callback(record)
@@ -41,10 +42,10 @@ class Call:
                     results = [record]
             except BaseException as error:
                 raised = error
+            desk.leave(seat, self)
         except GearsForceStopped as error:
-            # It came while another error was being caught.
+            # It came while another error was being caught, or when there was nothing to stop any more.
             raised = error
-        finally:
             desk.leave(seat, self)
         errors = NOTHING
         if raised is not None:
@@ -104,6 +105,10 @@ class Execution:
             self.scheduled = True
         self.desk.add(self.run_batches, None)
 
+    def kick(self):
+        """It was aborted: if nothing of it runs, a batch may never come to end it."""
+        self.add_batch([], True, False)
+
     def run_batches(self, seat, _):
         while True:
             with self.desk.gate:
@@ -120,19 +125,21 @@ class Execution:
         if marked:
             records = revive(records)
         pipeline = self.pipeline
-        self.desk.enter(seat, self)
         try:
             try:
+                self.desk.enter(seat, self)
+                if self.aborted:
+                    raise GearsForceStopped
                 results = pipeline.feed(steps.Batch(records))
                 if last or pipeline.satisfied:
                     self.over = True
                     results += pipeline.finish()
             except BaseException as error:
                 raised = error
+            self.desk.leave(seat, self)
         except GearsForceStopped as error:
-            # It came while another error was being caught.
+            # It came while another error was being caught, or when there was nothing to stop any more.
             raised = error
-        finally:
             self.desk.leave(seat, self)
         if raised is not None:
             self.errors.append(raised)
@@ -153,9 +160,9 @@ class Execution:
         held, raised = [], None
         pipeline = self.pipeline
         pulled = steps.Pulled(function)
-        self.desk.enter(seat, self)
         try:
             try:
+                self.desk.enter(seat, self)
                 while not pulled.ended and not pipeline.satisfied and not self.aborted:
                     # A portion is small where records take long: what is there goes out in time.
                     held += pipeline.feed(steps.Portion(pulled, PORTION, perf_counter() + PORTION_S))
@@ -169,9 +176,9 @@ class Execution:
                 held += pipeline.finish()
             except BaseException as error:
                 raised = error
+            self.desk.leave(seat, self)
         except GearsForceStopped as error:
             raised = error
-        finally:
             self.desk.leave(seat, self)
         if raised is not None:
             self.errors.append(raised)

@@ -20,6 +20,10 @@ def stop_thread(ident):
     _set_async_exc(ident, GearsForceStopped)
 
 
+def raise_pending():
+    """Raises what stop_thread() has left for this thread: Python looks where a function begins."""
+
+
 def take_back(ident):
     """Clears what was not raised yet; by the thread itself."""
     # A null pointer, which is not None. It leaves Python's mark that something is to be raised, which slows down every

@@ -44,27 +44,31 @@ class PyFuture:
     def continueRun(self, *args):
         if len(args) != 1:
             raise GearsError("Continue function expect an object")
-        self._continue().settle(value=args[0])
+        self._continue(args[0], None)
 
     def continueFailed(self, *args):
         if len(args) != 1:
             raise GearsError("Continue function expect an object")
-        self._continue().settle(failed=str(args[0]))
+        self._continue(None, str(args[0]))
 
-    def _continue(self):
+    def _continue(self, value, failed):
         if self.entry is None and threading.get_ident() != self.maker:
             # A thread that the callback has started is faster than the callback's own return. That is no mistake of the
             # script's: which of the two comes first is nobody's choice.
             end = time.monotonic() + RETURN_MAX_S
             while not self.origin.left and time.monotonic() < end:
                 time.sleep(RETURN_S)
+        # The record may be that of another execution, which would wait for ever.
+        session.current.desk.undisturbed(self._settle, value, failed)
+
+    def _settle(self, value, failed):
         with self.lock:
             if self.continued:
                 raise GearsError("Can not continue with the same future twice")
             if self.entry is None:
                 raise GearsError("Can not handle future untill it returned from the callback")
             self.continued = True
-        return self.entry
+        self.entry.settle(value, failed)
 
     def __del__(self):
         # The collector may run this anywhere, even where a lock is held that settling takes: another thread does it.
@@ -73,7 +77,8 @@ class PyFuture:
 
 
 def gearsFuture(*args):
-    settler()
+    if _settler is None:
+        session.current.desk.undisturbed(start_settler)
     return PyFuture(*args)
 
 
@@ -84,13 +89,13 @@ _dropped = SimpleQueue()
 _settler = None
 
 
-def settler():
+def start_settler():
     global _settler
-    if _settler is None:
-        with _starting:
-            if _settler is None:
-                _settler = threading.Thread(target=settle_dropped, name="settler", daemon=True)
-                _settler.start()
+    with _starting:
+        if _settler is None:
+            settler = threading.Thread(target=settle_dropped, name="settler", daemon=True)
+            settler.start()
+            _settler = settler
 
 
 def settle_dropped():
@@ -104,12 +109,18 @@ _loop = None
 
 
 def loop():
+    if _loop is None:
+        session.current.desk.undisturbed(start_loop)
+    return _loop
+
+
+def start_loop():
     global _loop
     with _starting:
         if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="asyncio", daemon=True).start()
-    return _loop
+            made = asyncio.new_event_loop()
+            threading.Thread(target=made.run_forever, name="asyncio", daemon=True).start()
+            _loop = made
 
 
 def runCoroutine(cr, f=None, delay=0, s=None):

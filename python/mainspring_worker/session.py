@@ -271,9 +271,9 @@ class Session:
             self.body = None
             seat.out.append((SCRIPT_DONE, str([self.refusal + "\n"])))
             return
-        self.desk.enter(seat, body)
         try:
             try:
+                self.desk.enter(seat, body)
                 if body.aborted:
                     raise GearsForceStopped
                 compiled = compile(code, "<string>", "exec")
@@ -281,10 +281,10 @@ class Session:
                 exec(compiled, self.globals)
             except BaseException as error:
                 raised = error
+            self.desk.leave(seat, body)
         except GearsForceStopped as error:
-            # It came while another error was being caught.
+            # It came while another error was being caught, or when there was nothing to stop any more.
             raised = error
-        finally:
             self.desk.leave(seat, body)
         if self.body is body:
             self.body = None
@@ -302,9 +302,11 @@ class Session:
         return number
 
     def run(self, function, kwargs):
-        number = self.add_function(function)
         kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
-        described = function.described()
+        return self.desk.undisturbed(self.start_run, function, function.described(), kwargs)
+
+    def start_run(self, function, described, kwargs):
+        number = self.add_function(function)
         execution = self.desk.seat().execution
         is_in_script = execution is not None and execution is self.body
         with self.lock:
@@ -351,16 +353,18 @@ class Session:
         if on_registered is not None and not api.is_function(on_registered):
             raise GearsError("OnRegistered argument must be a function")
         pickle = pickling.dump_function(function, on_registered)
-        number = self.add_function(function)
         kwargs = {str(name): values.argument(value) for name, value in kwargs.items()}
-        described = function.described()
+        registration = self.desk.undisturbed(self.tell_of, function, function.described(), kwargs, pickle)
+        registered(on_registered)
+        return registration
+
+    def tell_of(self, function, described, kwargs, pickle):
+        number = self.add_function(function)
         try:
-            registration = self.desk.ask(REGISTER, number, described, kwargs, pickle)
+            return self.desk.ask(REGISTER, number, described, kwargs, pickle)
         except GearsError:
             del self.functions[number]
             raise
-        registered(on_registered)
-        return registration
 
     def load(self, seat, message):
         _, functions = message
@@ -426,7 +430,7 @@ class Session:
         execution.taken = taken
         execution.scheduled = not found.suspendable
         self.executions[number] = execution
-        # An abort may have found the call meanwhile.
+        # An abort may have found the call meanwhile; one that finds it from now on looks again.
         execution.aborted = execution.aborted or call.aborted
         if found.suspendable:
             execution.add_batch(records, True, marked)
@@ -456,10 +460,7 @@ class Session:
                 return
             _, _, number, function, records, marked = line.waiting.popleft()
         found = self.functions.get(function)
-        if number in self.doomed:
-            self.doomed.discard(number)
-            Execution(number, self.desk, (), self.end_in(line)).refuse(seat, GearsForceStopped())
-        elif found is None:
+        if found is None:
             Execution(number, self.desk, (), self.end_in(line)).refuse(seat, missing(function))
         else:
             found.prepare()
@@ -467,13 +468,13 @@ class Session:
             if found.suspendable:
                 execution = SuspendableExecution(number, self.desk, steps, self.end_in(line, posts=True))
                 execution.taken = taken
-                self.executions[number] = execution
+                self.make_known(execution)
                 execution.add_batch(records, True, marked)
                 return
             execution = Execution(number, self.desk, steps, self.end_in(line))
             execution.taken = taken
             execution.scheduled = True
-            self.executions[number] = execution
+            self.make_known(execution)
             execution.run_batch(seat, records, True, marked)
         with self.desk.gate:
             if not self.goes_on(line):
@@ -531,12 +532,18 @@ class Session:
             self.invoke(seat, (INVOKE, number, function, records, marked))
             return
         steps, taken = self.measured(found.steps)
-        execution = self.executions[number] = SuspendableExecution(number, self.desk, steps, self.end)
+        execution = SuspendableExecution(number, self.desk, steps, self.end)
         execution.taken = taken
+        self.make_known(execution)
+        execution.run_inside(seat, records, marked, may_suspend)
+
+    def make_known(self, execution):
+        """Of a call that waited for its turn. In this order: so an abort finds either the execution, or this finds the mark."""
+        number = execution.number
+        self.executions[number] = execution
         if number in self.doomed:
             self.doomed.discard(number)
-            execution.aborted = True
-        execution.run_inside(seat, records, marked, may_suspend)
+            execution.aborted = desk.UNTOLD
 
     def refuse(self, seat, refused):
         number, function = refused
@@ -550,19 +557,19 @@ class Session:
         if len(self.doomed) > DOOMED_MAX:
             self.doomed.clear()
         self.doomed.add(number)
-        execution = self.executions.get(number)
-        if execution is None:
-            # Over already, or still in the queue: then it finds the mark.
-            return
+        execution = None
+        while True:
+            found = self.executions.get(number)
+            if found is None:
+                # Over already, or still in the queue: then it finds the mark.
+                return
+            if found is execution:
+                break
+            # Looked for again afterwards: a call may become an execution just now, which knows nothing of this.
+            execution = found
+            self.desk.abort(execution)
         self.doomed.discard(number)
-        execution.aborted = True
-        self.desk.interrupt(execution)
-        self.desk.wake_watcher()
-        if isinstance(execution, SuspendableExecution):
-            execution.kick()
-        elif not execution.scheduled and execution.seat is None:
-            # Nothing of it runs, and a batch may never come: it ends here.
-            execution.add_batch([], True, False)
+        execution.kick()
 
     # Profiles
 
@@ -588,6 +595,9 @@ class Session:
     # Time events
 
     def add_time_event(self, period_s, callback, key):
+        return self.desk.undisturbed(self.begin_time_event, period_s, callback, key)
+
+    def begin_time_event(self, period_s, callback, key):
         with self.lock:
             number = len(self.time_events)
             self.time_events.append(callback)
@@ -602,9 +612,7 @@ class Session:
     def abort_script(self):
         body = self.body
         if body is not None:
-            body.aborted = True
-            self.desk.interrupt(body)
-            self.desk.wake_watcher()
+            self.desk.abort(body)
 
     def log_line(self, line):
         self.desk.say((LOG, "warning", line))

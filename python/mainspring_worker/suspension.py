@@ -92,7 +92,11 @@ class SuspendableExecution:
         self.inside = True
         with self.desk.gate:
             self.batches.append((revive(records) if marked else records, True))
-            self.kicked = self.scheduled = True
+            self.kicked = True
+            if self.scheduled:
+                # It was aborted meanwhile: whoever runs that ends it.
+                return
+            self.scheduled = True
         self.resume(seat, None)
 
     def kick(self):
@@ -115,9 +119,9 @@ class SuspendableExecution:
     def go(self, seat):
         started = perf_counter_ns()
         results, raised = [], None
-        self.desk.enter(seat, self)
         try:
             try:
+                self.desk.enter(seat, self)
                 if self.aborted:
                     raise GearsForceStopped
                 for record in self.flow:
@@ -128,11 +132,13 @@ class SuspendableExecution:
                     self.over = True
             except BaseException as error:
                 raised = error
-        except GearsForceStopped as error:
-            # It came while another error was being caught.
-            raised = error
-        finally:
             self.desk.leave(seat, self)
+        except GearsForceStopped as error:
+            # It came while another error was being caught, or when there was nothing to stop any more.
+            raised = error
+            self.desk.leave(seat, self)
+        # A stop may have come before a callback could take it off.
+        seat.step = None
         if raised is not None:
             self.fail(error_text(raised))
             self.over = True
@@ -212,17 +218,20 @@ class SuspendableExecution:
             entry.failed = REFUSAL
             entry.settled = True
         elif inspect.iscoroutine(value):
-            # A task runs in the context of the thread that made it.
-            outer = CURRENT.set(self.number)
-            task = asyncio.run_coroutine_threadsafe(value, loop())
-            CURRENT.reset(outer)
-            self.tasks.add(task)
-            task.add_done_callback(partial(self.returned, entry))
+            self.desk.undisturbed(self.start, entry, value)
         else:
             entry.value = value
             entry.settled = True
         entry.left = True
         return entry
+
+    def start(self, entry, coroutine):
+        # A task runs in the context of the thread that made it.
+        outer = CURRENT.set(self.number)
+        task = asyncio.run_coroutine_threadsafe(coroutine, loop())
+        CURRENT.reset(outer)
+        self.tasks.add(task)
+        task.add_done_callback(partial(self.returned, entry))
 
     def returned(self, entry, task):
         self.tasks.discard(task)

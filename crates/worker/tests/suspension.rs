@@ -260,11 +260,15 @@ fn calls_that_are_aborted_at_any_moment_end_once() {
             "nap",
             "forever",
             "stubborn",
+            "stubbornly_calling",
+            "block",
         ] {
             let code = format!(
                 "async def nap(r):\n  await asyncio.sleep(100)\n\
                  def forever(r):\n  while True: execute('GET', 'x')\n\
                  def stubborn(r):\n  for i in range(3):\n    try:\n      while True: pass\n    except redisgears.GearsForceStopped: pass\n\
+                 def stubbornly_calling(r):\n  for i in range(3):\n    try: forever(r)\n    except redisgears.GearsForceStopped: pass\n\
+                 def block(r):\n  for i in range(10):\n    with atomic(): execute('GET', 'x')\n\
                  GB('CommandReader').map({map}).register(trigger='t')"
             );
             functions.push(driver.described(worker, &code).0);
@@ -274,9 +278,9 @@ fn calls_that_are_aborted_at_any_moment_end_once() {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (seed >> 16) as usize % below
         };
-        let (mut open, mut sent) = (Vec::new(), 0);
-        while sent < 150 || !open.is_empty() {
-            if sent < 150 && open.len() < 12 {
+        let (mut open, mut sent, mut held) = (Vec::new(), 0, 0);
+        while sent < 200 || !open.is_empty() || held > 0 {
+            if sent < 200 && open.len() < 12 {
                 let function = functions[random(functions.len())];
                 open.push(driver.invoke(worker, function, &[b"t", b"k"]));
                 sent += 1;
@@ -288,6 +292,15 @@ fn calls_that_are_aborted_at_any_moment_end_once() {
             match driver.next_within(worker, Duration::from_millis(random(4) as u64)) {
                 Some(FromWorker::Execute { token, .. }) => {
                     driver.pool.answer_wire(worker, token, b":1\r\n")
+                }
+                Some(FromWorker::AtomicBegin { token, .. }) => {
+                    driver.answer(worker, token, text("granted"));
+                    held += 1;
+                }
+                Some(FromWorker::AtomicEnd { token }) => {
+                    driver.answer(worker, token, text("ended"));
+                    assert!(held > 0, "a block ends once");
+                    held -= 1;
                 }
                 Some(FromWorker::Progress { execution, done: true, errors, .. }) => {
                     assert!(
