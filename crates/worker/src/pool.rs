@@ -28,7 +28,7 @@ use crate::zygote::Notice;
 /// What a pool is made of.
 #[derive(Clone, Debug)]
 pub struct PoolSpec {
-    /// Python programs; [`SessionSpec::interpreter`] counts into them.
+    /// Python programs; [`functions::worker::SessionSpec::interpreter`] counts into them.
     pub interpreters: Vec<OsString>,
     /// Idle processes kept ready for each interpreter that is in use.
     pub warm: usize,
