@@ -1,11 +1,12 @@
 //! What follows when an execution on a stream is over.
 
-use super::{Failure, FailurePolicy, StreamStatus, stream_of};
+use super::{EVENT, Failure, FailurePolicy, StreamStatus, stream_of};
 use crate::engine::{Doors, Engine};
 use crate::execution::Status;
 use crate::host::Level;
 use crate::identifier::RegistrationNumber;
-use crate::readers::stream::{self, Portion, StreamRun};
+use crate::readers::stream::{self, Portion, StreamRun, Trim};
+use crate::registrations::Trigger;
 
 impl Engine {
     /// An execution on a stream is over. Gives the stream, if there may be more to do on it.
@@ -67,12 +68,27 @@ impl Engine {
         run: &StreamRun,
     ) {
         let Some(trigger) = self.stream_trigger(number) else { return };
-        let trim = trigger.trim_after(run);
+        let trim = match trigger.trim_after(run) {
+            // Older entries may be with another one: all of them are one consumer of one group.
+            Trim::Processed if self.is_shared(number, &run.key) => Trim::Acknowledged,
+            trim => trim,
+        };
         if let Err(error) = stream::acknowledge(doors.host, &run.key, run.read.iter(), trim) {
             doors
                 .host
                 .log(Level::Warning, &format!("cannot acknowledge entries of a stream: {error}"));
         }
+    }
+
+    /// Whether another registration reads the stream as well.
+    fn is_shared(&self, number: RegistrationNumber, key: &[u8]) -> bool {
+        let mut concerned = Vec::new();
+        self.registrations.events.find(EVENT, key, &mut concerned);
+        concerned.into_iter().filter(|other| *other != number).any(|other| {
+            let registration = self.registrations.by_number.get(&other);
+            registration
+                .is_some_and(|registration| matches!(registration.trigger, Trigger::Stream(_)))
+        })
     }
 }
 
@@ -82,7 +98,7 @@ mod tests {
     use crate::registrations::streams::testing::{
         PENDING, SUMMARY, entries, new_entries, pending, registered,
     };
-    use crate::testing::{WORKER, id};
+    use crate::testing::{WORKER, id, plan, text};
     use crate::worker::{ExitReason, FromWorker, WorkerId};
 
     #[test]
@@ -93,6 +109,23 @@ mod tests {
         stage.done(WORKER, 2, vec![]);
         assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
         assert_eq!(stage.statistics(), (2, 2, 0, 0, None));
+    }
+
+    #[test]
+    fn what_another_registration_of_the_stream_has_is_not_removed() {
+        let mut stage = registered(&[]);
+        stage.register(WORKER, 1, plan("KeysReader", &[]), &[("prefix", text("s"))]);
+        stage.grows(1, &["1-1"]);
+        stage.calls();
+        stage.done(WORKER, 3, vec![]);
+        assert_eq!(stage.calls(), ["XACK s __gears_consumer_group__ 1-1", "XTRIM s MINID 1-2"]);
+        stage.register(WORKER, 2, plan("StreamReader", &[]), &[("prefix", text("s*"))]);
+        stage.grows(2, &["2-1"]);
+        stage.calls();
+        stage.answers(&[(SUMMARY, &pending("1-5"))]);
+        stage.done(WORKER, 4, vec![]);
+        let acknowledged = ["XACK s __gears_consumer_group__ 2-1", SUMMARY, "XTRIM s MINID 1-5"];
+        assert_eq!(stage.calls(), acknowledged);
     }
 
     #[test]
