@@ -103,11 +103,10 @@ pub(crate) fn acknowledge<'i>(
     let first_left = match trim {
         Trim::Nothing => None,
         Trim::Processed => EntryId::parse(last).and_then(EntryId::next),
-        Trim::Acknowledged => {
-            let next = EntryId::parse(last).and_then(EntryId::next);
-            let pending = first_pending(host, key)?;
-            next.map(|next| pending.map_or(next, |pending| next.min(pending)))
-        }
+        Trim::Acknowledged => match first_pending(host, key)? {
+            Some(pending) => Some(pending),
+            None => last_delivered(host, key)?.and_then(EntryId::next),
+        },
     };
     if let Some(first_left) = first_left {
         ask(host, &[b"XTRIM", key, b"MINID", first_left.to_string().as_bytes()])?;
@@ -125,6 +124,27 @@ fn first_pending(host: &mut dyn Host, key: &[u8]) -> Result<Option<EntryId>, Str
         Some(_) => Ok(None),
         None => Err(UNREADABLE.into()),
     }
+}
+
+/// The newest entry that was delivered.
+fn last_delivered(host: &mut dyn Host, key: &[u8]) -> Result<Option<EntryId>, String> {
+    let Reply::Array(groups) = ask(host, &[b"XINFO", b"GROUPS", key])? else {
+        return Err(UNREADABLE.into());
+    };
+    let ours = groups.into_iter().find_map(|group| {
+        let Reply::Array(facts) = group else { return None };
+        (fact(&facts, "name")? == GROUP).then_some(facts)
+    });
+    let id = ours.as_deref().and_then(|facts| fact(facts, "last-delivered-id"));
+    Ok(id.and_then(EntryId::parse))
+}
+
+/// A text among names and values in turn.
+fn fact<'f>(facts: &'f [Reply], wanted: &str) -> Option<&'f [u8]> {
+    facts.chunks_exact(2).find_map(|pair| match pair {
+        [Reply::Bulk(name), Reply::Bulk(value)] if name == wanted.as_bytes() => Some(&value[..]),
+        _ => None,
+    })
 }
 
 /// Names and values of an entry, none if it was deleted.
@@ -149,7 +169,7 @@ pub(crate) enum Trim {
     Nothing,
     /// All up to the last one: whoever says so knows that everything before it is done with.
     Processed,
-    /// The same, but nothing that is still to be acknowledged, nor what follows it.
+    /// All that was delivered, up to the first one that is still to be acknowledged.
     Acknowledged,
 }
 

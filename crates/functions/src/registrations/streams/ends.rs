@@ -129,6 +129,19 @@ mod tests {
     }
 
     #[test]
+    fn what_others_have_acknowledged_meanwhile_is_removed_with_the_last_one() {
+        let mut stage = registered(&[]);
+        stage.register(WORKER, 1, plan("StreamReader", &[]), &[("prefix", text("s*"))]);
+        stage.grows(1, &["1-1"]);
+        let nothing = "*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n";
+        let groups = "*2\r\n*4\r\n$4\r\nname\r\n$5\r\nother\r\n$17\r\nlast-delivered-id\r\n$3\r\n9-9\r\n\
+             *4\r\n$4\r\nname\r\n$24\r\n__gears_consumer_group__\r\n$17\r\nlast-delivered-id\r\n$3\r\n4-1\r\n";
+        stage.answers(&[(SUMMARY, nothing), ("XINFO GROUPS s", groups)]);
+        stage.done(WORKER, 3, vec![]);
+        assert!(stage.calls().contains(&"XTRIM s MINID 4-2".into()));
+    }
+
+    #[test]
     fn a_registration_may_leave_entries_in_the_stream() {
         let mut stage = registered(&[("trimStream", Argument::Bool(false))]);
         stage.grows(1, &["1-1"]);
@@ -146,7 +159,7 @@ mod tests {
         stage.sent();
         stage.answers(&[(SUMMARY, &pending("2-1"))]);
         stage.from(WORKER, FromWorker::Exited { reason: ExitReason::Signal(9) });
-        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 1-2"];
+        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 2-1"];
         assert_eq!(stage.calls(), acknowledged);
         assert_eq!(stage.statistics().2, 1);
         stage.answers(&[(PENDING, &entries(&["2-1"]))]);
@@ -211,7 +224,7 @@ mod tests {
         stage.calls();
         stage.answers(&[(SUMMARY, &pending("2-1"))]);
         stage.crash(WORKER);
-        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 1-2"];
+        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 2-1"];
         assert_eq!(stage.calls(), acknowledged);
     }
 
@@ -240,9 +253,9 @@ mod tests {
         stage.sent();
         stage.done(WORKER, 2, vec![]);
         stage.done(WORKER, 4, vec![]);
-        let trims = |call: &String| call.starts_with("XTRIM");
-        let trims: Vec<_> = stage.calls().into_iter().filter(trims).collect();
-        assert_eq!(trims, ["XTRIM s MINID 1-2", "XTRIM s MINID 2-1"]);
+        let trims: Vec<_> =
+            stage.calls().into_iter().filter(|call| call.starts_with("XTRIM")).collect();
+        assert_eq!(trims, ["XTRIM s MINID 2-1", "XTRIM s MINID 2-1"]);
         assert_eq!(stage.sent(), ["invoke w0 e6 f0 [s@2-1:1] in line 0"]);
     }
 

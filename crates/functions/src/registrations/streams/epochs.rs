@@ -107,7 +107,7 @@ mod tests {
         stage.answers(&[(SUMMARY, &pending("2-1"))]);
         stage.done(WORKER, 2, vec![]);
         stage.withdrawn(3);
-        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 1-2"];
+        let acknowledged = ["XACK s __gears_consumer_group__ 1-1", SUMMARY, "XTRIM s MINID 2-1"];
         assert_eq!(stage.calls(), acknowledged);
         assert_eq!(stage.statistics(), (3, 2, 0, 1, None));
         stage.answers(&[(PENDING, &entries(&["2-1"]))]);

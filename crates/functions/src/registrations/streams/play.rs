@@ -74,6 +74,11 @@ impl World {
                 None => "*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n".into(),
                 Some(first) => format!("*4\r\n:1\r\n{0}{0}*0\r\n", bulk(&format!("{first}-0"))),
             },
+            ["XINFO", "GROUPS", key] => {
+                let delivered = format!("{}-0", self.stream(key).delivered.unwrap_or(0));
+                let facts = ["name", "__gears_consumer_group__", "last-delivered-id", &delivered];
+                format!("*1\r\n*4\r\n{}", facts.map(bulk).concat())
+            }
             ["XTRIM", key, "MINID", least] => {
                 let stream = self.stream(key);
                 // Of an identifier with a one after it, the entry itself is older.
